@@ -1,1 +1,1 @@
-"""."""
+"""What the services share. Nothing here knows a service."""

@@ -1,0 +1,93 @@
+"""Delivery events: what happened to one message. Public; additive changes only."""
+
+from datetime import datetime
+from typing import Any, Literal, Self
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from relaygram_common.contracts.ids import event_id
+from relaygram_common.contracts.states import MessageState
+
+MAX_ID = 2**63 - 1
+
+Trigger = Literal["broadcast", "schedule", "sequence", "follow_up", "auto_reply", "opt_out", "test"]
+
+
+class DeliveryError(BaseModel):
+    """Why a message was not sent: a stable code, a sentence for people, whether trying again is pointless."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    code: str = Field(min_length=1, max_length=100)
+    message: str = Field(max_length=2000)
+    permanent: bool = True
+
+
+class DeliveryEvent(BaseModel):
+    """One change of one message, with the whole row, so that any event alone can make it.
+
+    Subject: `delivery.event.<workspace>.<channel>.<state>.<campaign>` (campaign 0 where there is none).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    event_id: UUID
+    workspace_id: int = Field(ge=1, le=MAX_ID)
+    campaign_id: int | None = Field(ge=1, le=MAX_ID)
+    job_id: UUID
+    channel: str = Field(default="telegram", pattern=r"^[a-z][a-z0-9_-]{0,30}$")
+    state: MessageState
+    attempt: int = Field(ge=0, le=2**31 - 1)
+    occurred_at: AwareDatetime
+    account_id: int | None = Field(default=None, ge=1, le=MAX_ID)
+    sender_id: int | None = Field(default=None, ge=1, le=MAX_ID)
+    run_id: int | None = Field(default=None, ge=1, le=MAX_ID)
+    sender: str | None = None
+    destination: str | None = None
+    step: int | None = Field(default=None, ge=0, le=2**31 - 1)
+    trigger: Trigger | None = None
+    body: str | None = None
+    content_type: str | None = None
+    queued_at: AwareDatetime | None = None
+    telegram_message_id: int | None = Field(default=None, ge=-MAX_ID, le=MAX_ID)
+    triggered_by_message_id: int | None = Field(default=None, ge=-MAX_ID, le=MAX_ID)
+    error: DeliveryError | None = None
+    reference: str | None = None
+    entity_id: str | None = None
+    application_id: str | None = None
+    price: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _no_nul(self) -> Self:
+        # PostgreSQL's text can not hold it, and one such row would hold up its whole batch.
+        texts = (
+            self.sender,
+            self.destination,
+            self.body,
+            self.reference,
+            self.entity_id,
+            self.application_id,
+        )
+        if any(text is not None and "\0" in text for text in texts):
+            raise ValueError("texts must not contain the character NUL")
+        return self
+
+    @property
+    def subject(self) -> str:
+        """Where this event is published."""
+        return f"delivery.event.{self.workspace_id}.{self.channel}.{self.state.value}.{self.campaign_id or 0}"
+
+
+def delivery_event(
+    *, job: UUID, state: MessageState, attempt: int, occurred_at: datetime, **fields: Any
+) -> DeliveryEvent:
+    """An event with the id that follows from job, state and attempt."""
+    return DeliveryEvent(
+        event_id=event_id(job, state.value, attempt),
+        job_id=job,
+        state=state,
+        attempt=attempt,
+        occurred_at=occurred_at,
+        **fields,
+    )

@@ -1,0 +1,60 @@
+"""Campaign, account, contact and inbound events. Public; additive changes only."""
+
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from relaygram_common.contracts.states import AccountStatus
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    event_id: UUID
+    workspace_id: int
+
+
+class CampaignEvent(_Event):
+    """Subject: `campaign.event.<workspace>.<kind>.<campaign>`."""
+
+    campaign_id: int
+    version: int
+    kind: Literal["started", "paused", "resumed", "stopped", "completed", "deleted", "failed_to_start"]
+    reason: str | None
+    actor: str
+    occurred_at: AwareDatetime
+    counts: dict[str, int]
+
+
+class AccountEvent(_Event):
+    """Subject: `account.event.<workspace>.<kind>.<account>`."""
+
+    account_id: int
+    kind: Literal["connected", "code_required", "password_required", "backing_off", "disabled", "logged_out"]
+    status: AccountStatus
+    reason: str | None
+    until: AwareDatetime | None
+    occurred_at: AwareDatetime
+
+
+class ContactEvent(_Event):
+    """Subject: `contact.event.<workspace>.<kind>.<campaign>`."""
+
+    campaign_id: int
+    sender_id: int
+    kind: Literal["replied", "opted_out"]
+    occurred_at: AwareDatetime
+
+
+class InboundMessage(_Event):
+    """Subject: `message.inbound.<workspace>.<account>`."""
+
+    account_id: int
+    message_id: int
+    from_id: int
+    from_handle: str | None
+    from_first_name: str | None
+    text: str
+    media: dict[str, Any] | None
+    date: AwareDatetime

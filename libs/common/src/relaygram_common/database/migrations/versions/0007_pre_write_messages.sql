@@ -1,0 +1,147 @@
+-- Writes a batch of events, at most one per (campaign, job): rows, feeds and counters in one round trip.
+-- Of two events the higher rank wins, of equal ranks the higher attempt; the loser only fills what is still empty;
+-- what changes nothing takes no revision. Returns the campaigns that changed, with their newest revision.
+create function delivery.write_messages(
+    p_campaign_id bigint[], p_job_id uuid[], p_workspace_id bigint[], p_channel text[], p_state text[], p_rank smallint[],
+    p_attempt int[], p_account_id bigint[], p_sender_id bigint[], p_run_id bigint[], p_sender text[], p_destination text[],
+    p_step int[], p_trigger text[], p_body text[], p_content_type text[], p_queued_at timestamptz[], p_sent_at timestamptz[],
+    p_read_at timestamptz[], p_replied_at timestamptz[], p_ended_at timestamptz[], p_telegram_message_id bigint[],
+    p_triggered_by_message_id bigint[], p_error_code text[], p_error_message text[], p_error_permanent boolean[],
+    p_reference text[], p_entity_id text[], p_application_id text[], p_price jsonb[])
+returns table (campaign_id bigint, revision bigint)
+language plpgsql as $$
+#variable_conflict use_column
+declare
+    v_last delivery.sequence;
+    v_now timestamptz;
+begin
+    -- First the lock, then statements whose snapshot is younger than it: a poller can not see a later row before an
+    -- earlier one. One lock for all campaigns keeps `id` and `created_at` in commit order over all of them.
+    perform pg_advisory_xact_lock(7205759403);
+    select * into v_last from delivery.sequence;
+    v_now := greatest(clock_timestamp(), v_last.last_created_at);
+
+    return query
+    with input as materialized (
+        select * from unnest(p_campaign_id, p_job_id, p_workspace_id, p_channel, p_state, p_rank, p_attempt, p_account_id,
+            p_sender_id, p_run_id, p_sender, p_destination, p_step, p_trigger, p_body, p_content_type, p_queued_at, p_sent_at,
+            p_read_at, p_replied_at, p_ended_at, p_telegram_message_id, p_triggered_by_message_id, p_error_code,
+            p_error_message, p_error_permanent, p_reference, p_entity_id, p_application_id, p_price)
+        with ordinality as i (campaign_id, job_id, workspace_id, channel, state, rank, attempt, account_id, sender_id, run_id,
+            sender, destination, step, trigger, body, content_type, queued_at, sent_at, read_at, replied_at, ended_at,
+            telegram_message_id, triggered_by_message_id, error_code, error_message, error_permanent, reference, entity_id,
+            application_id, price, ordinal)
+    ),
+    known as materialized (
+        select i.ordinal, m.* from input i join delivery.messages m on m.campaign_id = i.campaign_id and m.job_id = i.job_id
+    ),
+    fresh as materialized (
+        select i.*, row_number() over (order by i.ordinal) as nth,
+               row_number() over (partition by i.campaign_id order by i.ordinal) as nth_in_campaign
+          from input i where not exists (select from known k where k.ordinal = i.ordinal)
+    ),
+    merged as (
+        select k.campaign_id, k.job_id, k.ordinal,
+               case when w.wins then i.state else k.state end as state,
+               case when w.wins then i.rank else k.rank end as rank,
+               greatest(k.attempt, i.attempt) as attempt,
+               case when w.wins then coalesce(i.account_id, k.account_id) else coalesce(k.account_id, i.account_id) end as account_id,
+               case when w.wins then coalesce(i.sender_id, k.sender_id) else coalesce(k.sender_id, i.sender_id) end as sender_id,
+               case when w.wins then coalesce(i.run_id, k.run_id) else coalesce(k.run_id, i.run_id) end as run_id,
+               case when k.erased_at is not null then k.sender when w.wins then coalesce(i.sender, k.sender) else coalesce(k.sender, i.sender) end as sender,
+               case when k.erased_at is not null then k.destination when w.wins then coalesce(i.destination, k.destination) else coalesce(k.destination, i.destination) end as destination,
+               case when w.wins then coalesce(i.step, k.step) else coalesce(k.step, i.step) end as step,
+               case when w.wins then coalesce(i.trigger, k.trigger) else coalesce(k.trigger, i.trigger) end as trigger,
+               case when k.erased_at is not null then k.body when w.wins then coalesce(i.body, k.body) else coalesce(k.body, i.body) end as body,
+               case when w.wins then coalesce(i.content_type, k.content_type) else coalesce(k.content_type, i.content_type) end as content_type,
+               least(k.queued_at, i.queued_at) as queued_at,
+               least(k.sent_at, i.sent_at) as sent_at,
+               least(k.read_at, i.read_at) as read_at,
+               least(k.replied_at, i.replied_at) as replied_at,
+               case when w.wins then coalesce(i.ended_at, k.ended_at) else coalesce(k.ended_at, i.ended_at) end as ended_at,
+               case when w.wins then coalesce(i.telegram_message_id, k.telegram_message_id) else coalesce(k.telegram_message_id, i.telegram_message_id) end as telegram_message_id,
+               case when w.wins then coalesce(i.triggered_by_message_id, k.triggered_by_message_id) else coalesce(k.triggered_by_message_id, i.triggered_by_message_id) end as triggered_by_message_id,
+               -- An error belongs to its state: what wins brings its own, or none; what loses brings none.
+               case when w.wins then i.error_code else k.error_code end as error_code,
+               case when w.wins then i.error_message else k.error_message end as error_message,
+               case when w.wins then i.error_permanent else k.error_permanent end as error_permanent,
+               case when w.wins then coalesce(i.reference, k.reference) else coalesce(k.reference, i.reference) end as reference,
+               case when w.wins then coalesce(i.entity_id, k.entity_id) else coalesce(k.entity_id, i.entity_id) end as entity_id,
+               case when w.wins then coalesce(i.application_id, k.application_id) else coalesce(k.application_id, i.application_id) end as application_id,
+               case when w.wins then coalesce(i.price, k.price) else coalesce(k.price, i.price) end as price
+          from known k join input i on i.ordinal = k.ordinal
+          cross join lateral (select i.rank > k.rank or i.rank = k.rank and i.attempt > k.attempt as wins) w
+    ),
+    changed as materialized (
+        select g.*, row_number() over (order by g.ordinal) + (select count(*) from fresh) as nth
+          from merged g join known k on k.ordinal = g.ordinal
+         where (g.state, g.rank, g.attempt, g.account_id, g.sender_id, g.run_id, g.sender, g.destination, g.step, g.trigger, g.body,
+                g.content_type, g.queued_at, g.sent_at, g.read_at, g.replied_at, g.ended_at, g.telegram_message_id,
+                g.triggered_by_message_id, g.error_code, g.error_message, g.error_permanent, g.reference, g.entity_id,
+                g.application_id, g.price)
+            is distinct from
+               (k.state, k.rank, k.attempt, k.account_id, k.sender_id, k.run_id, k.sender, k.destination, k.step, k.trigger, k.body,
+                k.content_type, k.queued_at, k.sent_at, k.read_at, k.replied_at, k.ended_at, k.telegram_message_id,
+                k.triggered_by_message_id, k.error_code, k.error_message, k.error_permanent, k.reference, k.entity_id,
+                k.application_id, k.price)
+    ),
+    updated as (
+        update delivery.messages m
+           set revision = v_last.last_revision + g.nth, state = g.state, rank = g.rank, attempt = g.attempt,
+               account_id = g.account_id, sender_id = g.sender_id, run_id = g.run_id, sender = g.sender,
+               destination = g.destination, step = g.step, trigger = g.trigger, body = g.body, content_type = g.content_type,
+               queued_at = g.queued_at, sent_at = g.sent_at, read_at = g.read_at, replied_at = g.replied_at,
+               ended_at = g.ended_at, telegram_message_id = g.telegram_message_id,
+               triggered_by_message_id = g.triggered_by_message_id, error_code = g.error_code,
+               error_message = g.error_message, error_permanent = g.error_permanent, reference = g.reference,
+               entity_id = g.entity_id, application_id = g.application_id, price = g.price
+          from changed g where m.campaign_id = g.campaign_id and m.job_id = g.job_id
+        returning m.campaign_id, m.workspace_id, m.revision, old.rank as old_rank, new.rank as new_rank
+    ),
+    inserted as (
+        insert into delivery.messages as m (campaign_id, job_id, id, position, revision, created_at, workspace_id, channel, state, rank,
+            attempt, account_id, sender_id, run_id, sender, destination, step, trigger, body, content_type, queued_at, sent_at,
+            read_at, replied_at, ended_at, telegram_message_id, triggered_by_message_id, error_code, error_message,
+            error_permanent, reference, entity_id, application_id, price)
+        select f.campaign_id, f.job_id, v_last.last_id + f.nth, coalesce(c.last_position, 0) + f.nth_in_campaign,
+               v_last.last_revision + f.nth, v_now + f.nth * interval '1 microsecond', f.workspace_id, f.channel, f.state, f.rank,
+               f.attempt, f.account_id, f.sender_id, f.run_id, f.sender, f.destination, f.step, f.trigger, f.body, f.content_type,
+               f.queued_at, f.sent_at, f.read_at, f.replied_at, f.ended_at, f.telegram_message_id, f.triggered_by_message_id,
+               f.error_code, f.error_message, f.error_permanent, f.reference, f.entity_id, f.application_id, f.price
+          from fresh f left join delivery.campaign_counters c on c.campaign_id = f.campaign_id
+        returning m.campaign_id, m.workspace_id, m.revision, null::smallint as old_rank, m.rank as new_rank
+    ),
+    tally as materialized (
+        select t.campaign_id, max(t.workspace_id) as workspace_id, max(t.revision) as last_revision,
+               count(*) filter (where t.old_rank is null) as rows,
+               count(*) filter (where t.new_rank < 2) - count(*) filter (where t.old_rank < 2) as pending,
+               count(*) filter (where t.new_rank in (2, 3)) - count(*) filter (where t.old_rank in (2, 3)) as failed,
+               count(*) filter (where t.new_rank >= 4) - count(*) filter (where t.old_rank >= 4) as sent,
+               count(*) filter (where t.new_rank >= 6) - count(*) filter (where t.old_rank >= 6) as read,
+               count(*) filter (where t.new_rank = 7) - count(*) filter (where t.old_rank = 7) as replied
+          from (select * from inserted union all select * from updated) t group by t.campaign_id
+    ),
+    counted as (
+        insert into delivery.campaign_counters as c (campaign_id, workspace_id, last_position, pending, sent, failed, read, replied,
+            retained_pending, retained_sent, retained_failed, last_revision)
+        select t.campaign_id, t.workspace_id, t.rows, t.pending, t.sent, t.failed, t.read, t.replied,
+               t.pending, t.sent, t.failed, t.last_revision from tally t order by t.campaign_id
+        on conflict (campaign_id) do update set
+            last_position = c.last_position + excluded.last_position, pending = c.pending + excluded.pending,
+            sent = c.sent + excluded.sent, failed = c.failed + excluded.failed, read = c.read + excluded.read,
+            replied = c.replied + excluded.replied, retained_pending = c.retained_pending + excluded.retained_pending,
+            retained_sent = c.retained_sent + excluded.retained_sent,
+            retained_failed = c.retained_failed + excluded.retained_failed, last_revision = excluded.last_revision
+    ),
+    advanced as (
+        update delivery.sequence s
+           set last_id = s.last_id + (select count(*) from fresh),
+               last_revision = s.last_revision + (select count(*) from fresh) + (select count(*) from changed),
+               last_created_at = v_now + (select count(*) from fresh) * interval '1 microsecond'
+         where exists (select from tally)
+    )
+    select t.campaign_id, t.last_revision from tally t;
+end
+$$;
+revoke execute on function delivery.write_messages from public;
+grant execute on function delivery.write_messages to relaygram_log_writer;

@@ -1,0 +1,1 @@
+"""Passwords, API tokens, and sealing of what must rest unreadable."""
