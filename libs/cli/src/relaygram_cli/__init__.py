@@ -1,1 +1,1 @@
-"""."""
+"""The relaygram command: what a person types."""

@@ -26,7 +26,8 @@ def person_values(
     first_name: str | None, last_name: str | None, handle: str | None, columns: Mapping[str, str | None]
 ) -> dict[str, str | None]:
     """What a template may ask of one person; the named fields win over free columns of the same name."""
-    return {**columns, "first_name": first_name, "last_name": last_name, "handle": handle}
+    shown = f"@{handle}" if handle else None  # stored without the sign
+    return {**columns, "first_name": first_name, "last_name": last_name, "handle": shown}
 
 
 def text_units(text: str) -> int:

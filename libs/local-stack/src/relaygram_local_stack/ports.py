@@ -50,18 +50,14 @@ class PortBook:
             try:
                 self._ports = {str(name): int(port) for name, port in json.loads(path.read_text()).items()}
             except (ValueError, AttributeError) as error:
-                raise StackError(
-                    f"{path} is not readable as a list of ports; remove it to draw new ones"
-                ) from error
+                raise StackError(f"{path} is not readable as a list of ports; remove it to draw new ones") from error
         self._given: set[int] = set()
 
     def take(self, name: str, wanted: int | None = None) -> int:
         """The port for ``name``: the wanted one or an error; else the kept one when free, else a new one."""
         if wanted is not None:
             if wanted in self._given or not is_free(wanted):
-                raise StackError(
-                    f"port {wanted} for {name} is taken; give another one or stop what listens there"
-                )
+                raise StackError(f"port {wanted} for {name} is taken; give another one or stop what listens there")
             port = wanted
         else:
             kept = self._ports.get(name)

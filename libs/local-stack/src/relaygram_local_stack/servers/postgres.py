@@ -133,16 +133,12 @@ class Postgres(StandaloneServer):
             if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
                 return
             statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-            connection.execute(
-                statement.format(sql.Identifier(name), sql.Identifier(template or "template1"))
-            )
+            connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template or "template1")))
 
     def drop_database(self, name: str) -> None:
         """Remove a database and whoever is connected to it."""
         with psycopg.connect(self.dsn(), autocommit=True, connect_timeout=10) as connection:
-            connection.execute(
-                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-            )
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def _status(self) -> list[str]:
         try:
@@ -170,9 +166,7 @@ class Postgres(StandaloneServer):
             deadline = time.monotonic() + _ORPHAN_SECONDS
             while self._answers():
                 if time.monotonic() > deadline:
-                    raise StackError(
-                        f"another PostgreSQL (pid {pid}) uses {self._folders.data} and does not stop"
-                    )
+                    raise StackError(f"another PostgreSQL (pid {pid}) uses {self._folders.data} and does not stop")
                 time.sleep(0.02)
         elif _is_alive(pid):
             (self._folders.data / "postmaster.pid").unlink(missing_ok=True)

@@ -75,9 +75,7 @@ def _own_folder(path: Path, account: Account) -> None:
         found = path.lstat()
         owners = {os.geteuid(), account.user_id}
         if not stat.S_ISDIR(found.st_mode) or found.st_uid not in owners:
-            raise StackError(
-                f"{path} belongs to somebody else; remove it or use another data folder"
-            ) from None
+            raise StackError(f"{path} belongs to somebody else; remove it or use another data folder") from None
         path.chmod(0o700)
     if account.user_id is not None and account.group_id is not None:
         os.chown(path, account.user_id, account.group_id)

@@ -43,7 +43,6 @@ create table control.telegram_accounts (
     handle text,
     limits jsonb not null,
     version bigint not null default 1,
-    gateway text,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     deleted_at timestamptz
