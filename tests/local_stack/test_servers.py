@@ -147,9 +147,7 @@ def test_a_server_goes_with_the_process_that_started_it(tmp_path: Path) -> None:
         "server = NatsServer(Path(sys.argv[1])).start(); print(server.pid, flush=True);"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=30
-    )
+    ended = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=30)
     assert ended.returncode == -signal.SIGKILL
     pid = int(ended.stdout)
     state = Path(f"/proc/{pid}/stat")
