@@ -128,10 +128,10 @@ def fresh_database(postgres_server: Postgres, migrated_template: str) -> Iterato
 @pytest.fixture(scope="module")
 def provisioned_nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
     """A nats-server of the module's own with the whole topology."""
-    from relaygram_common import topology
+    from relaygram_common.topology import provision
 
     with NatsServer(tmp_path_factory.mktemp("nats")) as server:
-        run_in_thread(topology.provision(server.url))
+        run_in_thread(provision(server.url))
         yield server
 
 

@@ -16,6 +16,11 @@ class Guard:
         self._groups: dict[int, int] = {}
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int | None:
+        """The guard process."""
+        return None if self._process is None else self._process.pid
+
     def start(self) -> None:
         """Start it and tell it what is already running."""
         self._discard()
