@@ -1,0 +1,174 @@
+"""Wiring: store, world, MTProto server and control plane, their start and their end."""
+
+import asyncio
+import contextlib
+import gc
+import ipaddress
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from relaygram_sandbox.control.access import Sandbox
+from relaygram_sandbox.control.app import build_control
+from relaygram_sandbox.dispatch import Dispatcher
+from relaygram_sandbox.faults import FaultBook
+from relaygram_sandbox.protocol.crypto import ServerKey
+from relaygram_sandbox.protocol.keys import KeyRing
+from relaygram_sandbox.protocol.outbox import Outbox
+from relaygram_sandbox.protocol.server import MTProtoServer
+from relaygram_sandbox.store import Store, StoreError
+from relaygram_sandbox.telegram import Telegram
+from relaygram_sandbox.wire import WireLog
+from relaygram_sandbox.world.world import World
+
+log = logging.getLogger("relaygram_sandbox")
+_BACKLOG = 4096
+_STOP_SECONDS = 3
+_SWEEP_SECONDS = 60
+
+
+class StartError(Exception):
+    """The sandbox cannot run; the text says why in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The command line."""
+
+    mtproto_port: int
+    control_port: int
+    state: Path
+    host: str = "127.0.0.1"
+    seed: int | None = None
+    open_world: bool = False
+
+
+class ControlServer(uvicorn.Server):
+    """uvicorn on our loop; signals are ours, or it would end the process with the signal's status."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone."""
+        yield
+
+
+class Running:
+    """Why and how the process ends."""
+
+    def __init__(self) -> None:
+        self.ended = asyncio.Event()
+        self.status = 0
+
+    def stop(self) -> None:
+        """Asked to end."""
+        self.ended.set()
+
+    def fail(self, error: Exception) -> None:
+        """The store failed: answer nobody any more and end."""
+        log.error("the record cannot be written, stopping: %s", error)
+        self.status = 1
+        self.ended.set()
+
+
+def _ip_literal(host: str) -> str:
+    with contextlib.suppress(ValueError):
+        return str(ipaddress.ip_address(host))
+    try:
+        return str(socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)[0][4][0])
+    except OSError as error:
+        raise StartError(f"--host {host}: {error}") from error
+
+
+def _listen(host: str, port: int, what: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise StartError(f"the {what} port {port} on {host} cannot be used: {error.strerror}") from error
+    listener.setblocking(False)
+    return listener
+
+
+def _server_key(store: Store) -> ServerKey:
+    pem = store.get_meta("server_key_pem")
+    if pem is None:
+        pem = ServerKey.generate_pem()
+        store.set_meta("server_key_pem", pem)
+    return ServerKey(pem)
+
+
+def _build(options: Options, store: Store, running: Running, host: str, port: int) -> Sandbox:
+    world = World(store, options.seed, options.open_world)
+    server = MTProtoServer(_server_key(store), KeyRing(store), Outbox(store, running.fail))
+    telegram = Telegram(world, server.keys, server, FaultBook(store))
+    wire = WireLog(store, world)
+    server.handle = Dispatcher(telegram, wire).handle
+    store.commit()
+    return Sandbox(telegram, wire, host, port)
+
+
+async def _sweep(server: MTProtoServer) -> None:
+    while True:
+        await asyncio.sleep(_SWEEP_SECONDS)
+        server.cut_silent_connections()
+
+
+async def run(options: Options) -> int:
+    """Serve until a signal; the exit status."""
+    running = Running()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, running.stop)
+    with contextlib.ExitStack() as stack:
+        host = _ip_literal(options.host)
+        clients = stack.enter_context(_listen(host, options.mtproto_port, "MTProto"))
+        control = stack.enter_context(_listen(host, options.control_port, "control"))
+        try:
+            store = Store(options.state)
+        except StoreError as problem:
+            raise StartError(str(problem)) from problem
+        stack.callback(store.close)
+        sandbox = _build(options, store, running, host, clients.getsockname()[1])
+        gc.collect()
+        gc.freeze()  # the loaded world lives as long as the process
+        await _serve(sandbox, running, clients, control)
+    return running.status
+
+
+async def _serve(sandbox: Sandbox, running: Running, clients: socket.socket, control: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    telegram = sandbox.telegram
+    mtproto = await loop.create_server(telegram.server.accept_connection, sock=clients, backlog=_BACKLOG)
+    telegram.intentions.start()
+    config = uvicorn.Config(
+        build_control(sandbox), log_config=None, log_level="warning", lifespan="off", access_log=False
+    )
+    config.timeout_graceful_shutdown = 1
+    control_server = ControlServer(config)
+    serving = asyncio.create_task(control_server.serve(sockets=[control]))
+    sweeping = asyncio.create_task(_sweep(telegram.server))
+    sys.stdout.write(
+        f"relaygram-sandbox: MTProto on {sandbox.host}:{sandbox.mtproto_port},"
+        f" control on http://{sandbox.host}:{control.getsockname()[1]}\n"
+    )
+    sys.stdout.flush()
+    ended = asyncio.create_task(running.ended.wait())
+    await asyncio.wait((ended, serving), return_when=asyncio.FIRST_COMPLETED)
+    mtproto.close()
+    if running.status == 0:
+        telegram.server.outbox.flush()
+    for connection in list(telegram.server.connections):
+        connection.cut()
+    telegram.intentions.clear()
+    sweeping.cancel()
+    control_server.should_exit = True
+    await asyncio.wait((serving,), timeout=_STOP_SECONDS)

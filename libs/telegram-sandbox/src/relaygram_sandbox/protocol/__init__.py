@@ -1,0 +1,1 @@
+"""MTProto on the wire: framing, key exchange, encryption, messages and acknowledgements. Knows no accounts."""

@@ -1,0 +1,20 @@
+"""What can be set about this Telegram while it runs."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(slots=True)
+class Settings:
+    """The defaults are Telegram's behaviour."""
+
+    strict_sessions: bool = True
+    """Two clients that use one auth key at the same time lose it."""
+    random_id_policy: str = "error"
+    """`error` refuses a repeated random_id, `replay` repeats the first answer."""
+    random_id_memory_seconds: float | None = None
+    """How long a random_id is remembered; None is for ever."""
+
+    def as_json(self) -> dict[str, Any]:
+        """All settings by name."""
+        return asdict(self)

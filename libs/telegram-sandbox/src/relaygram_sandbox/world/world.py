@@ -1,0 +1,70 @@
+"""The whole state of the sandbox, put together from its store."""
+
+import json
+import random
+import secrets
+from dataclasses import fields
+from typing import Any
+
+from relaygram_sandbox.store import Store
+from relaygram_sandbox.world.directory import Directory
+from relaygram_sandbox.world.record import Record
+from relaygram_sandbox.world.settings import Settings
+from relaygram_sandbox.world.statistics import Statistics
+
+SEND_METHODS = ("messages.sendMessage",)
+
+
+class World:
+    """People, record, settings and counters. `reset` empties it in place."""
+
+    directory: Directory
+    record: Record
+    settings: Settings
+    statistics: Statistics
+    random: random.Random
+
+    def __init__(self, store: Store, seed: int | None, open_world: bool) -> None:
+        self.store = store
+        self._seed = seed
+        self._open_world = open_world
+        stored = store.get_meta("access_hash_secret")
+        self._secret = bytes.fromhex(stored) if stored else secrets.token_bytes(32)
+        if stored is None:
+            store.set_meta("access_hash_secret", self._secret.hex())
+        self._load()
+
+    def reset(self) -> None:
+        """An empty world, as after the first start; the server's key stays."""
+        self.store.clear_world()
+        self.store.set_meta("settings", json.dumps(Settings().as_json()))
+        self._load()
+
+    def change_settings(self, changes: dict[str, Any]) -> None:
+        """Change some settings, durably."""
+        for name, value in changes.items():
+            setattr(self.settings, name, value)
+        self.store.set_meta("settings", json.dumps(self.settings.as_json()))
+
+    def _load(self) -> None:
+        self.random = random.Random(self._seed)  # noqa: S311 - faults must be repeatable; nothing here is secret
+        stored = json.loads(self.store.get_meta("settings") or "{}")
+        known = {field.name for field in fields(Settings)}
+        self.settings = Settings(**{name: value for name, value in stored.items() if name in known})
+        self.directory = Directory(self.store, self._secret, self._open_world)
+        self.record = Record(self.store, self.directory)
+        self.statistics = self._count_again()
+
+    def _count_again(self) -> Statistics:
+        statistics = Statistics()
+        accepted = "SELECT from_id, date FROM messages WHERE direction = 'outbound' ORDER BY seq"
+        for account_id, date in self.store.iterate(accepted):
+            statistics.count_accepted(account_id, date)
+        marks = ",".join("?" * len(SEND_METHODS))
+        attempts = f"SELECT outcome, error, count(*) FROM wire WHERE method IN ({marks}) GROUP BY 1, 2"  # noqa: S608 - marks
+        for outcome, error, count in self.store.iterate(attempts, *SEND_METHODS):
+            if outcome == "duplicate":
+                statistics.random_id_duplicates += count
+            elif outcome == "error":
+                statistics.refused[error] += count
+        return statistics
