@@ -1,0 +1,62 @@
+# Everything a developer types. Needs Python >= 3.11 with pip and venv, make, git and a package index; nothing else.
+# `make PYTHON=python3.12 install` chooses another interpreter; `make DATA=folder up` another data folder.
+
+PYTHON ?= python3
+DATA ?= .relaygram
+UV_VERSION := 0.13.9
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# uv works in the environment that it lives in, and with that environment's interpreter only.
+export UV_PROJECT_ENVIRONMENT := $(CURDIR)/$(VENV)
+export UV_PYTHON_DOWNLOADS := never
+unexport VIRTUAL_ENV
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo up test test-faults lint types bench clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | while IFS= read -r line; do \
+		printf '  %-12s %s\n' "$${line%%:*}" "$${line##*## }"; done
+
+install: $(STAMP) ## Install everything into .venv
+
+$(BIN)/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Relaygram needs Python 3.11 or newer, $(PYTHON) is $$($(PYTHON) -V 2>&1 || echo missing);" \
+			"choose another one with: make PYTHON=python3.12 install" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+$(STAMP): uv.lock pyproject.toml $(wildcard services/*/pyproject.toml libs/*/pyproject.toml) | $(BIN)/uv
+	$(BIN)/uv sync --quiet --locked --all-packages --all-groups --python $(BIN)/python
+	@touch $@
+
+demo: install ## Send 1,000 messages through everything on this machine, and prove that none is lost or doubled
+	@$(BIN)/relaygram demo
+
+up: install ## Run the whole stack on this machine until Ctrl-C (data in .relaygram)
+	@$(BIN)/relaygram up --data $(DATA)
+
+test: install ## Run the tests, those that kill parts on purpose aside
+	@$(BIN)/pytest -m "not faults"
+
+test-faults: install ## Run the tests that kill parts on purpose
+	@$(BIN)/pytest -m faults
+
+lint: install ## Check style, import rules and our own rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+	@set -e; for rule in tools/lint/*.py; do $(BIN)/python $$rule; done
+
+types: install ## Check the types
+	@$(BIN)/mypy services libs tests benchmarks tools
+
+bench: install ## Measure the rate on this machine
+	@$(BIN)/python -m benchmarks
+
+clean: ## Remove what was installed or made, the data of local stacks aside
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
