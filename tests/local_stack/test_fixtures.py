@@ -6,8 +6,8 @@ from collections.abc import Callable
 import asyncpg
 import nats
 import pytest
-from relaygram_local_stack.servers import NatsServer
 
+from relaygram_local_stack.servers import NatsServer
 from tests.support.servers import Database
 from tests.support.waiting import eventually
 

@@ -12,6 +12,7 @@ import asyncpg
 import nats
 import psycopg
 import pytest
+
 from relaygram_local_stack.errors import StackError
 from relaygram_local_stack.servers import NatsServer, Postgres
 from relaygram_local_stack.servers.postgres import postgres_binaries

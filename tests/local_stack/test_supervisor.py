@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from relaygram_local_stack.errors import StackError
 from relaygram_local_stack.guard import Guard
 from relaygram_local_stack.restart import RestartDelays
 from relaygram_local_stack.supervisor import Supervisor
-
 from tests.local_stack.processes import RecordedOutput, runs, script, web_server
 from tests.support.waiting import eventually
 

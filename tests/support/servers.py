@@ -20,9 +20,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
+
 from relaygram_local_stack import ports
 from relaygram_local_stack.servers import NatsServer, Postgres
-
 from tests.support.waiting import run_in_thread
 
 _TEMPLATE = "relaygram_template"

@@ -32,9 +32,7 @@ async def eventually(check: Callable[[], T | Awaitable[T]], timeout: float = 10.
         if failure is None and answer:
             return answer  # type: ignore[no-any-return]  # the awaited T, which the checker cannot follow
         if time.monotonic() > deadline:
-            raise failure or AssertionError(
-                f"{what or check} not true within {timeout} s; last answer {answer!r}"
-            )
+            raise failure or AssertionError(f"{what or check} not true within {timeout} s; last answer {answer!r}")
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, _LAST_POLL_SECONDS)
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Self
 
 from relaygram_common.security.sealing import new_key
-
 from relaygram_local_stack.errors import StackError
 from relaygram_local_stack.ports import PortBook
 from relaygram_local_stack.private_file import write_private

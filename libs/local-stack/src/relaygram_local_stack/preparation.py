@@ -5,9 +5,9 @@ import json
 from dataclasses import dataclass
 
 import httpx
+
 from relaygram_common import identity, topology
 from relaygram_common.database import migrate
-
 from relaygram_local_stack.data_folder import DataFolder
 from relaygram_local_stack.errors import StackError
 from relaygram_local_stack.plan import DATABASE, Plan

@@ -18,8 +18,9 @@ def migrate(
     ],
 ) -> None:
     """Run every migration that is still missing."""
-    from relaygram_common.database.migrate import newest_revision, upgrade
     from sqlalchemy.exc import ArgumentError, DBAPIError
+
+    from relaygram_common.database.migrate import newest_revision, upgrade
 
     try:
         upgrade(dsn)

@@ -16,6 +16,7 @@ def provision(
 ) -> None:
     """Make what is missing in JetStream and update what differs; nothing is removed."""
     from nats.errors import Error
+
     from relaygram_common import topology
 
     try:
