@@ -1,0 +1,42 @@
+"""The events that subscribers may rely on, as AsyncAPI: `python -m relaygram_common.asyncapi > docs/asyncapi.json`."""
+
+import json
+import sys
+
+from faststream.nats import NatsBroker
+from faststream.specification import AsyncAPI
+from pydantic import BaseModel
+
+from relaygram_common.contracts.delivery import DeliveryEvent
+from relaygram_common.contracts.public_events import AccountEvent, CampaignEvent, ContactEvent, InboundMessage
+
+_EVENTS: tuple[tuple[str, type[BaseModel], str], ...] = (
+    (
+        "delivery.event.{workspace}.{channel}.{state}.{campaign}",
+        DeliveryEvent,
+        "What happened to one message. Every event carries the whole row; deduplicate by event_id.",
+    ),
+    ("campaign.event.{workspace}.{kind}.{campaign}", CampaignEvent, "A campaign changed its state."),
+    ("account.event.{workspace}.{kind}.{account}", AccountEvent, "A Telegram account changed its state."),
+    ("contact.event.{workspace}.{kind}.{campaign}", ContactEvent, "A contact answered, or asked to be left alone."),
+    ("message.inbound.{workspace}.{account}", InboundMessage, "A person wrote to an account."),
+)
+
+
+def specification() -> str:
+    """The document as JSON."""
+    broker = NatsBroker("nats://localhost:4222", description="Relaygram's NATS server")
+    for subject, model, description in _EVENTS:
+        broker.publisher(subject, schema=model, title=model.__name__, description=description)
+    api = AsyncAPI(
+        broker,
+        title="Relaygram events",
+        version="1.0.0",
+        schema_version="3.0.0",
+        description="CloudEvents 1.0 in binary mode: ce-id, ce-type, ce-source, ce-time travel as headers.",
+    )
+    return json.dumps(api.to_specification().to_jsonable(), indent=2, sort_keys=True) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(specification())
