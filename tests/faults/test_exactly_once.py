@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+
 from tests.support.broadcast import Audience, gather_audience, until_completed, until_sent
 from tests.support.stack import RunningStack, running_stack
 

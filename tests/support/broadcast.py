@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from tests.support.stack import RunningStack
-from tests.support.waiting import eventually
 
 from relaygram_local_stack.demo.api import logged
 from relaygram_local_stack.demo.verdict import BODY, RecordedMessage, Verdict, judge
+from tests.support.stack import RunningStack
+from tests.support.waiting import eventually
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from tests.support.waiting import eventually
 
 from relaygram_local_stack.demo.api import DemoApi
+from tests.support.waiting import eventually
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
@@ -61,7 +61,8 @@ async def running_stack(folder: Path, env: Mapping[str, str], *arguments: str) -
     ready_file, log_file = folder / "ready.json", folder / "stack.log"
     command = [sys.executable, "-m", "relaygram_cli", "up", "--data", str(folder / "data")]
     with log_file.open("wb") as log:
-        process = subprocess.Popen(
+        # A blocking start of some milliseconds; its end is awaited in a thread.
+        process = subprocess.Popen(  # noqa: ASYNC220
             [*command, "--ready-file", str(ready_file), *arguments],
             stdout=log,
             stderr=subprocess.STDOUT,

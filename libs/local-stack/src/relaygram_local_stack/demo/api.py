@@ -8,6 +8,7 @@ import httpx
 from relaygram_cli.errors import CommandError
 from relaygram_local_stack.demo.verdict import LoggedMessage
 
+_POLL_SECONDS = 0.2
 _IMPORT_SECONDS = 600.0
 _ACCOUNT_SECONDS = 30.0
 
@@ -24,6 +25,9 @@ class DemoApi:
 
     async def _answer(self, method: str, path: str, **arguments: Any) -> Any:
         answer = await self._client.request(method, f"/api/v1{path}", **arguments)
+        while answer.status_code == 429:  # a long demo asks more often than a token may
+            await asyncio.sleep(float(answer.headers["Retry-After"]))
+            answer = await self._client.request(method, f"/api/v1{path}", **arguments)
         if answer.status_code >= 400:
             raise CommandError(f"{method} {path}: {answer.status_code} {answer.text[:500]}")
         return answer.json()
@@ -39,7 +43,7 @@ class DemoApi:
                     raise CommandError(
                         f"{path} is {thing['status']}: {thing.get('status_reason') or thing.get('message')}"
                     )
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(_POLL_SECONDS)
 
     async def connect_account(self, sandbox: httpx.AsyncClient, phone: str) -> Any:
         """Connect a Telegram account by phone and the code that Telegram sends to it."""

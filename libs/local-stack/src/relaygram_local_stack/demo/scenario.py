@@ -21,6 +21,7 @@ from relaygram_local_stack.stack import LocalStack
 
 _PHONE = "+4915110000001"
 _REQUEST_SECONDS = 30.0
+_POLL_SECONDS = 0.25
 # The broadcast should take some seconds, so that there is a half-way to kill the gateway at.
 _SENDING_SECONDS = 8
 _FASTEST = 1000  # messages a second, the most that the API accepts
@@ -105,7 +106,7 @@ async def _send(api: DemoApi, stack: LocalStack, campaign_id: int, console: Cons
                 raise CommandError(f"the campaign is {campaign['status']}: {campaign['status_reason']}")
             if time.monotonic() - began > _patience_seconds(campaign["total_contacts"]):
                 raise CommandError(f"the campaign does not end: {json.dumps(campaign)}")
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(_POLL_SECONDS)
             campaign = await api.call("GET", path)
             screen.show(campaign)
             if not killed and campaign["status"] == "running" and _is_half_way(campaign):
