@@ -131,7 +131,14 @@ def job_consumer(account_id: int, campaign_id: int) -> ConsumerConfig:
 async def provision(nats_url: str, replicas: int = 1) -> None:
     """Make what is missing and update what differs. Raises ConnectionError when there is no server."""
     try:
-        client = await nats.connect(nats_url.split(","), connect_timeout=5, allow_reconnect=False, error_cb=_quiet)
+        client = await nats.connect(
+            nats_url.split(","),
+            connect_timeout=5,
+            allow_reconnect=False,
+            max_reconnect_attempts=1,  # counts for the first connection too: the default 60 is two minutes
+            reconnect_time_wait=0.2,
+            error_cb=_quiet,
+        )
     except (OSError, nats.errors.Error) as error:
         raise ConnectionError(f"no NATS server answers: {error or type(error).__name__}") from error
     try:
