@@ -126,7 +126,8 @@ class Part:
 
     def _on_line(self, text: str) -> None:
         self._lines.append(text)
-        self._output.line(self.spec.name, text)
+        if self.spec.hidden_word is None or self.spec.hidden_word not in text:
+            self._output.line(self.spec.name, text)
 
 
 def _describe(status: int) -> str:

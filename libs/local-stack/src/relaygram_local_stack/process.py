@@ -23,6 +23,8 @@ class ProcessSpec:
     prefix: tuple[str, ...] = ()
     #: Called before each start: whatever a killed predecessor may have left behind is put right here.
     before_start: Callable[[], None] | None = None
+    #: Lines that contain this word are not shown (a server's account of its own start).
+    hidden_word: str | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 10.0
     #: Whom to run it as, when not as ourselves.

@@ -17,6 +17,7 @@ server_name: relaygram-local
 listen: "127.0.0.1:{port}"
 http: "127.0.0.1:{monitor_port}"
 max_payload: 1MB
+logtime: false
 jetstream {{
   store_dir: "{store}"
   max_file_store: 64GB   # the disk is the limit on a laptop; streams bound themselves
@@ -75,5 +76,6 @@ class NatsServer(StandaloneServer):
             name="nats",
             command=(str(nats_binary()), "--config", str(self._configuration_path)),
             is_ready=http_ok(self.monitor_port, "/healthz?js-enabled-only=true"),
+            hidden_word="[INF]",
             stop_signal=signal.SIGTERM,
         )
