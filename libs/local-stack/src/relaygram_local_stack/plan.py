@@ -8,6 +8,7 @@ from relaygram_local_stack.data_folder import DataFolder
 from relaygram_local_stack.process import ProcessSpec
 from relaygram_local_stack.servers import NatsServer, Postgres
 from relaygram_local_stack.services import (
+    SANDBOX_CREDENTIALS,
     SERVICES,
     Sandbox,
     instances,
@@ -63,14 +64,16 @@ class Plan:
 
     def servers(self) -> list[ProcessSpec]:
         """What the services need before they start."""
-        specs = [self.nats.spec(), self.postgres.spec()]
-        if self.sandbox is not None:
-            specs.append(self.sandbox.spec(self.sandbox_state, self.environment))
-        return specs
+        return [self.nats.spec(), self.postgres.spec()]
+
+    def sandboxes(self) -> list[ProcessSpec]:
+        """The sandbox, or nothing."""
+        return [] if self.sandbox is None else [self.sandbox.spec(self.sandbox_state, self.environment)]
 
     def services(self, sandbox_public_key: str | None) -> list[ProcessSpec]:
         """Every process of every service, with addresses of what it talks to."""
         wiring = {"RELAYGRAM_NATS_URL": self.nats.url}
+        defaults: Mapping[str, str] = {} if self.sandbox is None else SANDBOX_CREDENTIALS
         if self.sandbox is not None and sandbox_public_key is not None:
             wiring["RELAYGRAM_TELEGRAM_SANDBOX_ADDRESS"] = self.sandbox.address
             wiring["RELAYGRAM_TELEGRAM_SANDBOX_PUBLIC_KEY"] = sandbox_public_key
@@ -80,7 +83,7 @@ class Plan:
             own = {"RELAYGRAM_POSTGRES_DSN": self.postgres.dsn(DATABASE, role)}
             if name in self.api_ports:
                 own["RELAYGRAM_API_PORT"] = str(self.api_ports[name])
-            environment = {**self.environment, **wiring, **own}
+            environment = {**defaults, **self.environment, **wiring, **own}
             specs.append(service_spec(name, service, self.health_ports[name], environment))
         return specs
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import httpx
 
 from relaygram_common import identity, topology
-from relaygram_common.database import migrate
 from relaygram_local_stack.data_folder import DataFolder
 from relaygram_local_stack.errors import StackError
 from relaygram_local_stack.plan import DATABASE, Plan
@@ -74,5 +73,7 @@ async def sandbox_public_key(plan: Plan) -> str | None:
 
 
 def _prepare_database(plan: Plan) -> None:
+    from relaygram_common.database import migrate  # slow to load: here it does so while the sandbox starts
+
     plan.postgres.ensure_database(DATABASE)
     migrate.upgrade(plan.dsn)

@@ -18,6 +18,9 @@ SERVICES = {
     "log-writer": ("relaygram_log_writer", "relaygram_log_writer"),
 }
 
+#: A sandbox takes any; the real Telegram must never see them.
+SANDBOX_CREDENTIALS = {"RELAYGRAM_TELEGRAM_API_ID": "1", "RELAYGRAM_TELEGRAM_API_HASH": "sandbox"}
+
 
 @dataclass(frozen=True)
 class Sandbox:
@@ -93,8 +96,6 @@ def shared_environment(given: Mapping[str, str], secret_keys: str) -> dict[str, 
         "RELAYGRAM_LOG_FORMAT": "console",
         "RELAYGRAM_SECRET_KEYS": secret_keys,
         "RELAYGRAM_API_HOST": "127.0.0.1",
-        "RELAYGRAM_TELEGRAM_API_ID": "1",  # a sandbox takes any
-        "RELAYGRAM_TELEGRAM_API_HASH": "local",
         "RELAYGRAM_WEBHOOKS_ALLOW_PRIVATE": "1",
         "PYTHONUNBUFFERED": "1",
     }

@@ -64,7 +64,10 @@ class LocalStack:
         self._supervisor = Supervisor(self._output, self._guard, self._on_change)
         await asyncio.to_thread(_prepare_servers, plan)
         await self._supervisor.start(plan.servers())
-        prepared = await preparation.prepare(plan, self.folder)
+        prepared, _ = await asyncio.gather(
+            preparation.prepare(plan, self.folder),
+            self._supervisor.start(plan.sandboxes()),
+        )
         self.new_password = prepared.new_password
         await self._supervisor.start(plan.services(await preparation.sandbox_public_key(plan)))
         token = prepared.token

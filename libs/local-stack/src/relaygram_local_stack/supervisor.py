@@ -32,6 +32,8 @@ class Supervisor:
         for part in stage:
             part.start()
         waiting = {part.first_ready for part in stage}
+        if not waiting:
+            return
         done, pending = await asyncio.wait(waiting, timeout=timeout_seconds, return_when=asyncio.FIRST_EXCEPTION)
         for answer in done:
             answer.result()
