@@ -34,7 +34,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._db = sqlite3.connect(folder / FILE_NAME, isolation_level=None, timeout=2)
+            self._db = sqlite3.connect(folder / FILE_NAME, isolation_level=None, timeout=0.2)
             (folder / FILE_NAME).chmod(0o600)
             # Exclusive: a second sandbox on the same folder would corrupt the record, so it must not start.
             self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -45,6 +45,7 @@ class Store:
             self._db.executescript(files("relaygram_sandbox").joinpath("schema.sql").read_text())
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"the state folder {folder} cannot be used: {error}") from error
+        self._is_broken = False
         self._messages: list[tuple[Any, ...]] = []
         self._wire: list[tuple[Any, ...]] = []
 
@@ -100,8 +101,15 @@ class Store:
 
     def close(self) -> None:
         """Commit and close."""
-        self.commit()
+        if not self._is_broken:
+            self.commit()
         self._db.close()
+
+    def give_up(self) -> None:
+        """After a failed commit: nothing that was not committed is written any more."""
+        self._is_broken = True
+        self._messages.clear()
+        self._wire.clear()
 
     def _begin(self) -> None:
         if not self._db.in_transaction:

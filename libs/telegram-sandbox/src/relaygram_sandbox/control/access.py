@@ -21,7 +21,8 @@ class Sandbox:
 
     def commit(self) -> None:
         """Make a change durable before it is answered."""
-        self.telegram.world.store.commit()
+        if not self.telegram.server.outbox.flush():
+            raise HTTPException(500, "the record cannot be written")
 
     def address_for(self, request: Request) -> str:
         """The address that clients shall use: where this request arrived, when bound to every address."""

@@ -34,14 +34,17 @@ class Outbox:
             self._is_due = True
             asyncio.get_running_loop().call_soon(self.flush)
 
-    def flush(self) -> None:
+    def flush(self) -> bool:
         """Commit, then send. When the store fails nothing may be answered any more: the process ends."""
         self._is_due = False
         try:
             self._store.commit()
         except Exception as error:  # noqa: BLE001 - whatever it is, an unrecorded message must not be answered
+            self._store.give_up()
+            self._sessions.clear()
+            self._plain.clear()
             self._on_failure(error)
-            return
+            return False
         plain, self._plain = self._plain, []
         for send in plain:
             send()
@@ -52,3 +55,4 @@ class Outbox:
             else:
                 for packet in session.packets():
                     session.connection.send(packet)
+        return True

@@ -12,6 +12,7 @@ from relaygram_sandbox.world.account import PROFILE_COLUMNS, Account
 _FIRST_ID = 100_001
 _MARKS = ",".join("?" * len(PROFILE_COLUMNS))
 _USERNAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{2,31}")
+_BOT_TOKEN = re.compile(r"([1-9]\d{0,14}):")
 _PHONE = re.compile(r"\d{5,15}")
 
 
@@ -110,12 +111,17 @@ class Directory:
         self._store.write("DELETE FROM contacts WHERE account_id = ? AND person_id = ?", account.id, person.id)
 
     def _new_account(self, profile: dict[str, Any]) -> Account:
-        account = Account(profile.get("id") or self._next_id)
+        account = Account(profile.get("id") or self._id_of_bot(profile.get("bot_token")) or self._next_id)
         self._assign(account, {**profile, "id": account.id})
         if account.id in self.by_id:
             raise TakenError(f"id {account.id} is taken")
         self._refuse_taken(account)
         return account
+
+    def _id_of_bot(self, token: str | None) -> int | None:
+        """A bot's token begins with its id, as Telegram makes them."""
+        found = _BOT_TOKEN.match(token) if token else None
+        return int(found[1]) if found and int(found[1]) not in self.by_id else None
 
     @staticmethod
     def _assign(account: Account, values: dict[str, Any]) -> None:
