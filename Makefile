@@ -23,8 +23,8 @@ help: ## Show this list
 install: $(STAMP) ## Install everything into .venv
 
 $(BIN)/uv:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo "Relaygram needs Python 3.11 or newer, $(PYTHON) is $$($(PYTHON) -V 2>&1 || echo missing);" \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Relaygram needs Python 3.11 or newer, $(PYTHON) is $$($(PYTHON) -V 2>/dev/null || echo missing);" \
 			"choose another one with: make PYTHON=python3.12 install" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
@@ -34,7 +34,7 @@ $(STAMP): uv.lock pyproject.toml $(wildcard services/*/pyproject.toml libs/*/pyp
 	@touch $@
 
 demo: install ## Send 1,000 messages through everything on this machine, and prove that none is lost or doubled
-	@$(BIN)/relaygram demo
+	@$(BIN)/relaygram demo --csv examples/contacts.csv
 
 up: install ## Run the whole stack on this machine until Ctrl-C (data in .relaygram)
 	@$(BIN)/relaygram up --data $(DATA)

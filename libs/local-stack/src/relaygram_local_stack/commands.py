@@ -68,7 +68,8 @@ async def _run(stack: "LocalStack") -> None:
 
     loop = asyncio.get_running_loop()
     for number in _STOP_SIGNALS:
-        loop.add_signal_handler(number, on_signal)
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup means it
+            loop.add_signal_handler(number, on_signal)
     try:
         with suppress(asyncio.CancelledError):
             await starting

@@ -75,6 +75,7 @@ class Postgres(StandaloneServer):
         binaries = binaries or postgres_binaries()
         self._account = account or choose_account(binaries, folder)
         self._folders: PostgresFolders = place(folder, binaries, self._account)
+        self._volatile = volatile
         self._settings = {**SETTINGS, **(VOLATILE if volatile else {})}
 
     @property
@@ -96,7 +97,7 @@ class Postgres(StandaloneServer):
             *self._account.prefix, str(self._folders.binaries / "initdb"), "-D", str(unfinished),
             "--username=postgres", "--auth=trust", "--encoding=UTF8",
             "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",  # the same on every system
-            "--no-instructions", "--no-sync",
+            "--no-instructions", *(["--no-sync"] if self._volatile else []),
         ]  # fmt: skip
         made = subprocess.run(
             command,
