@@ -46,5 +46,6 @@ class StreamOutput:
         padded = f"{name:<{_NAME_WIDTH}} |"
         if not self._in_colour:
             return padded
-        colour = self._colour_of.setdefault(name, next(self._colours))
-        return f"\x1b[{colour}m{padded}\x1b[0m"
+        if name not in self._colour_of:
+            self._colour_of[name] = next(self._colours)
+        return f"\x1b[{self._colour_of[name]}m{padded}\x1b[0m"

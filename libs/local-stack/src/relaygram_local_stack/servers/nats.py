@@ -8,7 +8,7 @@ from pathlib import Path
 from relaygram_local_stack.errors import StackError
 from relaygram_local_stack.ports import free_port
 from relaygram_local_stack.process import ProcessSpec
-from relaygram_local_stack.readiness import http_ok
+from relaygram_local_stack.readiness import greets, http_ok
 from relaygram_local_stack.servers.standalone import StandaloneServer
 
 _CONFIGURATION = """\
@@ -72,10 +72,12 @@ class NatsServer(StandaloneServer):
         os.replace(fresh, self._configuration_path)
 
     def spec(self) -> ProcessSpec:
+        takes_clients = greets(self.port, b'"jetstream":true')  # first: a health page asked too early writes warnings
+        is_healthy = http_ok(self.monitor_port, "/healthz?js-enabled-only=true")
         return ProcessSpec(
             name="nats",
             command=(str(nats_binary()), "--config", str(self._configuration_path)),
-            is_ready=http_ok(self.monitor_port, "/healthz?js-enabled-only=true"),
+            is_ready=lambda pid: takes_clients(pid) and is_healthy(pid),
             hidden_word="[INF]",
             stop_signal=signal.SIGTERM,
         )
