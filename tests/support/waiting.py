@@ -5,14 +5,18 @@ import inspect
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 _FIRST_POLL_SECONDS = 0.01
 _LAST_POLL_SECONDS = 0.1
 
 
-async def eventually(check: Callable[[], T | Awaitable[T]], timeout: float = 10.0, *, what: str = "") -> T:
+@overload
+async def eventually(check: Callable[[], Awaitable[T]], timeout: float = 10.0, *, what: str = "") -> T: ...
+@overload
+async def eventually(check: Callable[[], T], timeout: float = 10.0, *, what: str = "") -> T: ...
+async def eventually(check: Callable[[], Any], timeout: float = 10.0, *, what: str = "") -> Any:
     """Call ``check`` (plain or async) until its answer is true, and return that answer.
 
     An AssertionError inside the check counts as "not yet" and is raised when the time is up, so a check
@@ -30,7 +34,7 @@ async def eventually(check: Callable[[], T | Awaitable[T]], timeout: float = 10.
         except AssertionError as error:
             failure = error
         if failure is None and answer:
-            return answer  # type: ignore[no-any-return]  # the awaited T, which the checker cannot follow
+            return answer
         if time.monotonic() > deadline:
             raise failure or AssertionError(f"{what or check} not true within {timeout} s; last answer {answer!r}")
         await asyncio.sleep(pause)
