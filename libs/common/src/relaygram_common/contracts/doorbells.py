@@ -32,3 +32,17 @@ class CampaignStateEntry(BaseModel):
     state: str
     version: int = Field(ge=1, le=MAX_ID)
     mode: str
+
+
+class LogChanged(BaseModel):
+    """Rings on core NATS (`log.changed.<campaign>`) after each commit of the log: what is newer can be read now."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    campaign_id: int = Field(ge=0, le=MAX_ID)
+    revision: int = Field(ge=1, le=MAX_ID)
+
+    @property
+    def subject(self) -> str:
+        """Where it rings."""
+        return f"log.changed.{self.campaign_id}"

@@ -1,11 +1,13 @@
 """The connection pool of a service, with JSON as Python values and the row-level lock set."""
 
+import asyncio
 import json
 from typing import Any
 
 import asyncpg
 
 EVERY_WORKSPACE = "*"
+_CLOSE_SECONDS = 2.0
 
 
 async def _initialise(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
@@ -21,16 +23,31 @@ async def create_pool(
     Raises OSError or asyncpg.PostgresError when the database can not be reached within 5 s.
     """
     settings: dict[str, Any] = {"application_name": application_name, "relaygram.workspace_id": workspace}
-    return await asyncpg.create_pool(
-        dsn,
-        min_size=min_size,
-        max_size=max_size,
-        timeout=5.0,
-        command_timeout=10.0,
-        max_inactive_connection_lifetime=60.0,
-        server_settings=settings,
-        init=_initialise,
-    )
+    try:
+        return await asyncpg.create_pool(
+            dsn,
+            min_size=min_size,
+            max_size=max_size,
+            timeout=5.0,
+            command_timeout=10.0,
+            max_inactive_connection_lifetime=60.0,
+            server_settings=settings,
+            init=_initialise,
+        )
+    except OSError as error:
+        reason = error.strerror or str(error) or "no answer"
+        raise ConnectionError(
+            f"no answer from PostgreSQL ({reason}): is it running, and is RELAYGRAM_POSTGRES_DSN right?"
+        ) from None
+
+
+async def close_pool(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    """Part politely, but not at any price: a statement that hangs must not hold up the end of a process."""
+    try:
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await pool.close()
+    except TRANSIENT_ERRORS:
+        pool.terminate()
 
 
 # What a statement raises when PostgreSQL is away, restarting or overloaded, so that trying again may help.
@@ -47,4 +64,6 @@ TRANSIENT_ERRORS: tuple[type[BaseException], ...] = (
     asyncpg.SerializationError,
     asyncpg.QueryCanceledError,
     asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.TransactionTimeoutError,
+    asyncpg.InsufficientResourcesError,
 )

@@ -1,5 +1,6 @@
 -- Writes a batch of events, at most one per (campaign, job): rows, feeds and counters in one round trip.
--- Of two events the higher rank wins, of equal ranks the higher attempt; the loser only fills what is still empty;
+-- Of two events the higher rank wins, of equal ranks the higher attempt (then the alphabet, so that the order is total and
+-- nothing rests on who came first); the loser only fills what is still empty;
 -- what changes nothing takes no revision. Returns the campaigns that changed, with their newest revision.
 create function delivery.write_messages(
     p_campaign_id bigint[], p_job_id uuid[], p_workspace_id bigint[], p_channel text[], p_state text[], p_rank smallint[],
@@ -44,7 +45,7 @@ begin
         select k.campaign_id, k.job_id, k.ordinal,
                case when w.wins then i.state else k.state end as state,
                case when w.wins then i.rank else k.rank end as rank,
-               greatest(k.attempt, i.attempt) as attempt,
+               case when w.wins then i.attempt else k.attempt end as attempt,
                case when w.wins then coalesce(i.account_id, k.account_id) else coalesce(k.account_id, i.account_id) end as account_id,
                case when w.wins then coalesce(i.sender_id, k.sender_id) else coalesce(k.sender_id, i.sender_id) end as sender_id,
                case when w.wins then coalesce(i.run_id, k.run_id) else coalesce(k.run_id, i.run_id) end as run_id,
@@ -58,7 +59,7 @@ begin
                least(k.sent_at, i.sent_at) as sent_at,
                least(k.read_at, i.read_at) as read_at,
                least(k.replied_at, i.replied_at) as replied_at,
-               case when w.wins then coalesce(i.ended_at, k.ended_at) else coalesce(k.ended_at, i.ended_at) end as ended_at,
+               case when w.wins then i.ended_at else k.ended_at end as ended_at,
                case when w.wins then coalesce(i.telegram_message_id, k.telegram_message_id) else coalesce(k.telegram_message_id, i.telegram_message_id) end as telegram_message_id,
                case when w.wins then coalesce(i.triggered_by_message_id, k.triggered_by_message_id) else coalesce(k.triggered_by_message_id, i.triggered_by_message_id) end as triggered_by_message_id,
                -- An error belongs to its state: what wins brings its own, or none; what loses brings none.
@@ -70,7 +71,10 @@ begin
                case when w.wins then coalesce(i.application_id, k.application_id) else coalesce(k.application_id, i.application_id) end as application_id,
                case when w.wins then coalesce(i.price, k.price) else coalesce(k.price, i.price) end as price
           from known k join input i on i.ordinal = k.ordinal
-          cross join lateral (select i.rank > k.rank or i.rank = k.rank and i.attempt > k.attempt as wins) w
+          cross join lateral (
+              select case when (i.rank, i.attempt) <> (k.rank, k.attempt) then (i.rank, i.attempt) > (k.rank, k.attempt)
+                          else (i.state collate "C", coalesce(i.error_code, '') collate "C")
+                             < (k.state collate "C", coalesce(k.error_code, '') collate "C") end as wins) w
     ),
     changed as materialized (
         select g.*, row_number() over (order by g.ordinal) + (select count(*) from fresh) as nth

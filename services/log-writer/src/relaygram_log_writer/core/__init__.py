@@ -1,0 +1,1 @@
+"""All rules of the log as values in, values out."""

@@ -1,0 +1,89 @@
+"""One row of the log, as delivery.write_messages takes it, and the row that one event makes."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from relaygram_common.contracts.delivery import DeliveryEvent
+from relaygram_common.contracts.states import RANKS, MessageState
+
+
+class Row(NamedTuple):
+    """The columns in the order of the function's parameters."""
+
+    campaign_id: int
+    job_id: UUID
+    workspace_id: int
+    channel: str
+    state: str
+    rank: int
+    attempt: int
+    account_id: int | None
+    sender_id: int | None
+    run_id: int | None
+    sender: str | None
+    destination: str | None
+    step: int | None
+    trigger: str | None
+    body: str | None
+    content_type: str | None
+    queued_at: datetime | None
+    sent_at: datetime | None
+    read_at: datetime | None
+    replied_at: datetime | None
+    ended_at: datetime | None
+    telegram_message_id: int | None
+    triggered_by_message_id: int | None
+    error_code: str | None
+    error_message: str | None
+    error_permanent: bool | None
+    reference: str | None
+    entity_id: str | None
+    application_id: str | None
+    price: dict[str, Any] | None
+
+
+Key = tuple[int, UUID]
+
+_ENDED = frozenset({MessageState.DISCARDED, MessageState.EXPIRED, MessageState.FAILED})
+
+
+def row_of(event: DeliveryEvent) -> Row | None:
+    """The row an event makes; None for `deferred`, which changes no state."""
+    state = event.state
+    rank = RANKS.get(state)
+    if rank is None:
+        return None
+    at, error = event.occurred_at, event.error
+    return Row(
+        event.campaign_id or 0,  # other channels and test sends rest under campaign 0
+        event.job_id,
+        event.workspace_id,
+        event.channel,
+        state.value,
+        rank,
+        event.attempt,
+        event.account_id,
+        event.sender_id,
+        event.run_id,
+        event.sender,
+        event.destination,
+        event.step,
+        event.trigger,
+        event.body,
+        event.content_type,
+        event.queued_at,
+        at if state is MessageState.SENT else None,
+        at if state is MessageState.READ else None,
+        at if state is MessageState.REPLIED else None,
+        at if state in _ENDED else None,
+        event.telegram_message_id,
+        event.triggered_by_message_id,
+        error.code if error else None,
+        error.message if error else None,
+        error.permanent if error else None,
+        event.reference,
+        event.entity_id,
+        event.application_id,
+        event.price,
+    )

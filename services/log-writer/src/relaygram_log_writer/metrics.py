@@ -1,0 +1,12 @@
+"""What an operator asks of the log-writer."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+EVENTS = Counter(
+    "relaygram_log_events_total",
+    "Delivery events taken from the stream, by what became of them",
+    ["outcome"],  # row | no_row (deferred) | incomplete | dead_lettered
+)
+BATCH = Histogram("relaygram_log_batch_events", "Events in one batch", buckets=(1, 5, 20, 50, 200, 500, 1000, 5000))
+WRITE_SECONDS = Histogram("relaygram_log_write_seconds", "Writing one batch, from decoding to commit")
+LAG_SECONDS = Gauge("relaygram_log_lag_seconds", "Age of the newest event written, when it was committed")

@@ -1,0 +1,14 @@
+"""What the log-writer is told by its environment."""
+
+from pydantic import Field
+
+from relaygram_common.settings import ServiceSettings
+
+
+class LogWriterSettings(ServiceSettings):
+    """The shared settings, and the size of a batch."""
+
+    # Events written by one statement; twice as many are asked for ahead, so that the next batch is here in time.
+    log_batch_size: int = Field(default=500, ge=1, le=5000)
+    # The longest pause between two tries while PostgreSQL or NATS is away.
+    log_retry_cap_seconds: float = Field(default=2.0, gt=0)

@@ -1,0 +1,80 @@
+"""A log-writer in this process, wired as the service wires itself, and what a test needs beside it."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import nats
+import orjson
+from nats.aio.client import Client
+
+from relaygram_common.contracts.delivery import DeliveryEvent
+from relaygram_common.jetstream.publisher import Outgoing, WindowPublisher
+from relaygram_common.runner import Runtime
+from relaygram_common.topology import DEAD_LETTERS, DELIVERY_EVENTS, LOG_WRITER
+from relaygram_log_writer.app import build
+from relaygram_log_writer.settings import LogWriterSettings
+from tests.support.waiting import eventually
+
+
+@dataclass
+class Bench:
+    """The outside of a log-writer: publish events, look at the log."""
+
+    client: Client
+    publisher: WindowPublisher
+    connection: "asyncpg.Connection[asyncpg.Record]"
+
+    async def publish(self, events: Sequence[DeliveryEvent]) -> None:
+        """As dispatcher and gateway do, without message ids: doubles are wanted here."""
+        await self.publisher.publish([Outgoing(one.subject, one.model_dump_json().encode()) for one in events])
+
+    async def publish_raw(self, subject: str, payload: bytes) -> None:
+        """What no honest service publishes."""
+        await self.publisher.publish([Outgoing(subject, payload)])
+
+    async def drained(self) -> None:
+        """Everything published so far is written and acknowledged."""
+
+        async def nothing_open() -> bool:
+            info = await self.client.jetstream().consumer_info(DELIVERY_EVENTS, LOG_WRITER)
+            return not info.num_pending and not info.num_ack_pending
+
+        await eventually(nothing_open, what="all events acknowledged")
+
+    async def last_letter(self) -> dict[str, Any]:
+        """The newest dead letter."""
+        letter = await self.client.jetstream().get_last_msg(DEAD_LETTERS, f"dead.letter.{DELIVERY_EVENTS}")
+        read: dict[str, Any] = orjson.loads(letter.data or b"{}")
+        return read
+
+
+@asynccontextmanager
+async def bench(nats_url: str, dsn: str) -> AsyncIterator[Bench]:
+    """Connections of the test's own."""
+    client = await nats.connect(nats_url, reconnect_time_wait=0.1, max_reconnect_attempts=-1, error_cb=_quiet)
+    publisher = WindowPublisher(client)
+    await publisher.start()
+    connection = await asyncpg.connect(dsn)
+    try:
+        yield Bench(client, publisher, connection)
+    finally:
+        await connection.close()
+        await client.close()
+
+
+@asynccontextmanager
+async def log_writer(nats_url: str, dsn: str) -> AsyncIterator[Runtime]:
+    """The service without its process."""
+    runtime = Runtime()
+    settings = LogWriterSettings(nats_url=nats_url, postgres_dsn=dsn, log_retry_cap_seconds=0.3)
+    async with build(settings, runtime):
+        yield runtime
+    await runtime.cancel_tasks()
+    assert runtime.failure is None
+
+
+async def _quiet(_: Exception) -> None:
+    """Outages are what some of these tests are about."""
