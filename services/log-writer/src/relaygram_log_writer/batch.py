@@ -21,7 +21,7 @@ class Batch:
 
     messages: Sequence[Msg]
     rows: dict[Key, Row]
-    sources: dict[Key, list[Msg]]  # the messages behind a row
+    sources: dict[Key, list[tuple[Msg, Row]]]  # the events behind a row
     dead: list[tuple[Msg, str]] = field(default_factory=list)  # with the reason
     newest: datetime | None = None
 
@@ -29,7 +29,7 @@ class Batch:
 def decode(messages: Sequence[Msg], *, now: datetime) -> Batch:
     """Fold a batch to one row per message. A poison event never holds up the others."""
     rows: list[Row] = []
-    sources: dict[Key, list[Msg]] = defaultdict(list)
+    sources: dict[Key, list[tuple[Msg, Row]]] = defaultdict(list)
     batch = Batch(messages, {}, sources)
     for message in messages:
         try:
@@ -43,7 +43,7 @@ def decode(messages: Sequence[Msg], *, now: datetime) -> Batch:
             metrics.EVENTS.labels("incomplete" if row else "dead_lettered").inc()
         if row is not None:
             rows.append(row)
-            sources[row.campaign_id, row.job_id].append(message)
+            sources[row.campaign_id, row.job_id].append((message, row))
     batch.rows = fold(rows)
     return batch
 

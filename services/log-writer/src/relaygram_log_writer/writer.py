@@ -20,6 +20,7 @@ from relaygram_log_writer import metrics
 from relaygram_log_writer.adapters.pg_log import PgLog, Written
 from relaygram_log_writer.batch import Batch, decode, utc_now
 from relaygram_log_writer.core.incomplete import bare
+from relaygram_log_writer.core.row import Row
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -89,12 +90,19 @@ class LogWriter:
 
     async def _write(self, batch: Batch) -> Written:
         written = await self._log.write(list(batch.rows.values()))
-        for row, why in written.refused:
-            await self._dead_letter([(message, why) for message in batch.sources[row.campaign_id, row.job_id]])
-            retried = await self._log.write([bare(row, why=why)])
-            written.revisions.update(retried.revisions)
-            metrics.EVENTS.labels("incomplete").inc()
+        for row, _ in written.refused:
+            # Several events of the message made this row, and not each of them need be at fault.
+            for message, source in batch.sources[row.campaign_id, row.job_id]:
+                written.revisions.update(await self._write_one(message, source))
         return written
+
+    async def _write_one(self, message: Msg, row: Row) -> dict[int, int]:
+        written = await self._log.write([row])
+        for _, why in written.refused:
+            await self._dead_letter([(message, why)])
+            metrics.EVENTS.labels("incomplete").inc()
+            written = await self._log.write([bare(row, why=why)])
+        return written.revisions
 
     async def _acknowledge(self, batch: Batch, written: Written) -> None:
         for message in batch.messages:

@@ -47,7 +47,8 @@ class PgLog:
             changed = await self._pool.fetch(_sql["write_messages"], *map(list, zip(*rows, strict=True)))
         except _DATA_ERRORS as error:
             if len(rows) == 1:
-                written.refused.append((rows[0], f"{type(error).__name__}: {error}"))
+                # Its first line names the fault; the details below it may quote the row.
+                written.refused.append((rows[0], f"PostgreSQL refuses it: {str(error).partition(chr(10))[0]}"))
                 return
             middle = len(rows) // 2
             await self._write(rows[:middle], written)
