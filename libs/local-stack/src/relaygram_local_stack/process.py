@@ -15,7 +15,7 @@ class ProcessSpec:
 
     name: str
     command: tuple[str, ...]
-    #: Asked with the pid of the process that was started; blocks for a second at most (it runs in a thread).
+    #: Asked with the pid of the process that was started; blocks for a few seconds at most (it runs in a thread).
     is_ready: Callable[[int], bool]
     #: The whole environment of the process; empty means that of the supervisor.
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -40,9 +40,3 @@ class ProcessSpec:
         if self.user_id is not None:
             return [*self.prefix, *self.command]  # that user may be unable to read our interpreter
         return [*self.prefix, *launcher, *self.command]
-
-    def identity(self) -> dict[str, object]:
-        """Arguments for ``subprocess`` that make it run as the wanted user."""
-        if self.user_id is None:
-            return {}
-        return {"user": self.user_id, "group": self.group_id, "extra_groups": []}
