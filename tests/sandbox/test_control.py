@@ -114,6 +114,7 @@ async def test_a_list_with_one_taken_name_makes_nobody(sandbox: SandboxProcess) 
         ("DELETE", "/faults/unknown", None, 404, "unknown"),
         ("PUT", "/settings", {"random_id_policy": "forget"}, 422, "random_id_policy"),
         ("PUT", "/settings", {"strict": True}, 422, "strict"),
+        ("PUT", "/limits", {"messages_per_second": 0}, 422, "messages_per_second"),
         ("GET", "/nothing", None, 404, "Not Found"),
         ("DELETE", "/users/1", None, 405, "Method"),
     ],

@@ -46,7 +46,8 @@ async def test_everything_but_connections_is_as_before_after_a_kill(sandbox: San
     info = await sandbox.get("/info")
     async with sandbox.account(username="writer") as client:
         await client.send_message("reader", "first")
-        await client(functions.messages.SendMessageRequest("reader", "second", random_id=5))
+        peer = await client.get_input_entity("reader")
+        await client(functions.messages.SendMessageRequest(peer, "second", random_id=5))
         await sandbox.post(f"/users/{reader['id']}/read", {"peer_id": client.profile["id"]})
         await sandbox.put("/settings", random_id_memory_seconds=1000)
         fault = {"name": "late", "action": {"error": "PEER_FLOOD"}, "after": 9}
@@ -66,8 +67,9 @@ async def test_everything_but_connections_is_as_before_after_a_kill(sandbox: San
         after[1].pop("connections")
         assert after == before
         assert (await sandbox.get("/faults"))[0]["matched"] > faults[0]["matched"]
+        again = functions.messages.SendMessageRequest(peer, "second", random_id=5)
         with pytest.raises(errors.RandomIdDuplicateError):
-            await client(functions.messages.SendMessageRequest("reader", "second", random_id=5))
+            await client._sender.send(again)
         assert (await client.send_message("reader", "third")).id == 3
         assert [message.text for message in await client.get_messages("reader", limit=9)] == [
             "third",
@@ -117,10 +119,22 @@ async def test_what_stops_a_start_is_said_in_one_line(sandbox: SandboxProcess, t
         assert "Traceback" not in process.stderr
 
 
-async def test_a_full_disk_ends_the_sandbox_rather_than_the_truth(tmp_path: Path) -> None:
-    sandbox = SandboxProcess(tmp_path / "state")
-    await sandbox.start()
-    resource.prlimit(sandbox.pid, resource.RLIMIT_FSIZE, (600_000, 600_000))
+async def test_a_signal_during_the_start_is_obeyed(tmp_path: Path) -> None:
+    ports = ("--mtproto-port", "0", "--control-port", "0")
+    command = [sys.executable, "-m", "relaygram_sandbox", *ports, "--state", str(tmp_path)]
+    process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+    async with asyncio.timeout(10):
+        while not (tmp_path / "sandbox.sqlite3").exists():  # noqa: ASYNC110 - another process makes it
+            await asyncio.sleep(0.01)
+        process.terminate()
+        _, complaints = await process.communicate()
+    assert (process.returncode, complaints) == (0, b"")
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits another process, as only Linux can")
+async def test_a_full_disk_ends_the_sandbox_rather_than_the_truth(sandbox: SandboxProcess) -> None:
+    room = sum(file.stat().st_size for file in sandbox.state.iterdir()) + 400_000
+    resource.prlimit(sandbox.pid, resource.RLIMIT_FSIZE, (room, room))
     answered: set[str] = set()
     async with sandbox.account(client={"auto_reconnect": False}) as client:
         refused: Exception | None = None
@@ -137,4 +151,3 @@ async def test_a_full_disk_ends_the_sandbox_rather_than_the_truth(tmp_path: Path
     rows = await sandbox.get("/messages", limit=10_000)
     assert answered
     assert {row["text"] for row in rows} == answered
-    assert await sandbox.stop() == 0

@@ -95,4 +95,6 @@ async def test_an_unknown_key_is_told_so(sandbox: SandboxProcess) -> None:
     client = sandbox.client(session[:20] + session[20:350][::-1] + session[350:])
     with pytest.raises(errors.AuthKeyNotFound):
         await client.connect()
+    with pytest.raises(errors.AuthKeyNotFound):
+        await client.disconnected
     await client.disconnect()

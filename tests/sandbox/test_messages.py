@@ -144,8 +144,10 @@ async def test_a_repeated_random_id_is_refused_or_replayed(sandbox: SandboxProce
         again = await _send(client, peer, "once", random_id=1)
         assert (again.id, again.pts, again.date) == (first.id, first.pts, first.date)
         await sandbox.put("/settings", random_id_policy="error")
+        request = functions.messages.SendMessageRequest(peer, "once", random_id=1)
         with pytest.raises(errors.RandomIdDuplicateError):
-            await _send(client, peer, "once", random_id=1)
+            # The client itself would wait two seconds before it raises an error of code 500.
+            await client._sender.send(request)
         await sandbox.put("/settings", random_id_memory_seconds=0)
         assert (await _send(client, peer, "once", random_id=1)).id == first.id + 1
     stats = await sandbox.get("/stats")

@@ -3,11 +3,14 @@
 import argparse
 import asyncio
 import logging
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from relaygram_sandbox.app import Options, StartError, run
+from relaygram_sandbox.startup import Options, StartError, resources
+
+_CONNECTIONS = 65_536
 
 
 def _port(text: str) -> int:
@@ -41,14 +44,35 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     return uvloop.new_event_loop
 
 
+def _end_before_running(*_: object) -> None:
+    sys.exit(0)
+
+
+def _allow_many_connections() -> None:
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _CONNECTIONS if most == resource.RLIM_INFINITY else min(most, _CONNECTIONS)
+    if allowed != resource.RLIM_INFINITY and allowed < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run until SIGTERM or Ctrl-C."""
     options = _options(arguments)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end_before_running)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("relaygram_sandbox").setLevel(logging.INFO)
+    _allow_many_connections()
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            return runner.run(run(options))
+        with resources(options) as taken:
+            from relaygram_sandbox.app import run  # Telethon and FastAPI take a second to load
+
+            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                return runner.run(run(options, taken))
     except StartError as problem:
         sys.stderr.write(f"relaygram-sandbox: {problem}\n")
         return 1

@@ -3,14 +3,11 @@
 import asyncio
 import contextlib
 import gc
-import ipaddress
 import logging
 import signal
-import socket
+import sqlite3
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import uvicorn
 
@@ -22,7 +19,8 @@ from relaygram_sandbox.protocol.crypto import ServerKey
 from relaygram_sandbox.protocol.keys import KeyRing
 from relaygram_sandbox.protocol.outbox import Outbox
 from relaygram_sandbox.protocol.server import MTProtoServer
-from relaygram_sandbox.store import Store, StoreError
+from relaygram_sandbox.startup import Options, Resources, StartError
+from relaygram_sandbox.store import Store
 from relaygram_sandbox.telegram import Telegram
 from relaygram_sandbox.wire import WireLog
 from relaygram_sandbox.world.world import World
@@ -31,22 +29,6 @@ log = logging.getLogger("relaygram_sandbox")
 _BACKLOG = 4096
 _STOP_SECONDS = 3
 _SWEEP_SECONDS = 60
-
-
-class StartError(Exception):
-    """The sandbox cannot run; the text says why in one line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """The command line."""
-
-    mtproto_port: int
-    control_port: int
-    state: Path
-    host: str = "127.0.0.1"
-    seed: int | None = None
-    open_world: bool = False
 
 
 class ControlServer(uvicorn.Server):
@@ -76,28 +58,6 @@ class Running:
         self.ended.set()
 
 
-def _ip_literal(host: str) -> str:
-    with contextlib.suppress(ValueError):
-        return str(ipaddress.ip_address(host))
-    try:
-        return str(socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)[0][4][0])
-    except OSError as error:
-        raise StartError(f"--host {host}: {error}") from error
-
-
-def _listen(host: str, port: int, what: str) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise StartError(f"the {what} port {port} on {host} cannot be used: {error.strerror}") from error
-    listener.setblocking(False)
-    return listener
-
-
 def _server_key(store: Store) -> ServerKey:
     pem = store.get_meta("server_key_pem")
     if pem is None:
@@ -106,14 +66,15 @@ def _server_key(store: Store) -> ServerKey:
     return ServerKey(pem)
 
 
-def _build(options: Options, store: Store, running: Running, host: str, port: int) -> Sandbox:
+def _build(options: Options, resources: Resources, running: Running) -> Sandbox:
+    store = resources.store
     world = World(store, options.seed, options.open_world)
     server = MTProtoServer(_server_key(store), KeyRing(store), Outbox(store, running.fail))
     telegram = Telegram(world, server.keys, server, FaultBook(store))
     wire = WireLog(store, world)
     server.handle = Dispatcher(telegram, wire).handle
     store.commit()
-    return Sandbox(telegram, wire, host, port)
+    return Sandbox(telegram, wire, resources.host, resources.clients.getsockname()[1])
 
 
 async def _sweep(server: MTProtoServer) -> None:
@@ -122,32 +83,26 @@ async def _sweep(server: MTProtoServer) -> None:
         server.cut_silent_connections()
 
 
-async def run(options: Options) -> int:
+async def run(options: Options, resources: Resources) -> int:
     """Serve until a signal; the exit status."""
     running = Running()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, running.stop)
-    with contextlib.ExitStack() as stack:
-        host = _ip_literal(options.host)
-        clients = stack.enter_context(_listen(host, options.mtproto_port, "MTProto"))
-        control = stack.enter_context(_listen(host, options.control_port, "control"))
-        try:
-            store = Store(options.state)
-        except StoreError as problem:
-            raise StartError(str(problem)) from problem
-        stack.callback(store.close)
-        sandbox = _build(options, store, running, host, clients.getsockname()[1])
-        gc.collect()
-        gc.freeze()  # the loaded world lives as long as the process
-        await _serve(sandbox, running, clients, control)
+    try:
+        sandbox = _build(options, resources, running)
+    except (sqlite3.Error, LookupError, ValueError) as error:
+        raise StartError(f"the state folder {options.state} cannot be read: {error}") from error
+    gc.collect()
+    gc.freeze()  # the loaded world lives as long as the process
+    await _serve(sandbox, running, resources)
     return running.status
 
 
-async def _serve(sandbox: Sandbox, running: Running, clients: socket.socket, control: socket.socket) -> None:
+async def _serve(sandbox: Sandbox, running: Running, resources: Resources) -> None:
     loop = asyncio.get_running_loop()
-    telegram = sandbox.telegram
-    mtproto = await loop.create_server(telegram.server.accept_connection, sock=clients, backlog=_BACKLOG)
+    telegram, control = sandbox.telegram, resources.control
+    mtproto = await loop.create_server(telegram.server.accept_connection, sock=resources.clients, backlog=_BACKLOG)
     telegram.intentions.start()
     config = uvicorn.Config(
         build_control(sandbox), log_config=None, log_level="warning", lifespan="off", access_log=False

@@ -11,7 +11,11 @@ from relaygram_sandbox.protocol.server import MTProtoServer
 from relaygram_sandbox.protocol.session import Session
 from relaygram_sandbox.views import Views
 from relaygram_sandbox.world.account import Account, Message
+from relaygram_sandbox.world.limits import Attempt, Limits, refusal
+from relaygram_sandbox.world.statistics import HOUR_SECONDS
 from relaygram_sandbox.world.world import World
+
+_NO_LIMITS = Limits()
 
 
 class Telegram:
@@ -102,6 +106,24 @@ class Telegram:
             raise TelegramError("PEER_ID_INVALID")
         if recipient.privacy == "contacts" and not knows_sender and sender.id not in recipient.contacts:
             raise TelegramError("USER_PRIVACY_RESTRICTED")
+
+    def refuse_beyond_limits(self, sender: Account, recipient: Account, at: float) -> None:
+        """Raise what Telegram answers to an account that sends more than is tolerated."""
+        limits = self.world.limits
+        if limits == _NO_LIMITS:
+            return
+        pace = self.world.statistics.pace_of(sender.id)
+        attempt = Attempt(
+            at=at,
+            sent_in_last_second=pace.count_since(at - 1.0),
+            sent_in_last_hour=pace.count_since(at - HOUR_SECONDS),
+            first_sent_at=pace.first,
+            last_sent_to_peer_at=self.world.record.last_sent_at(sender, recipient.id),
+            peer_has_written=sender.has_heard_from(recipient.id),
+        )
+        name = refusal(limits, attempt)
+        if name is not None:
+            raise TelegramError(name)
 
     def reset(self) -> None:
         """An empty world; connected clients find that they are logged in as nobody."""

@@ -168,3 +168,11 @@ class SettingsChange(Body):
     strict_sessions: bool = True
     random_id_policy: Literal["error", "replay"] = "error"
     random_id_memory_seconds: Seconds | None = None
+
+
+class LimitsChange(Body):
+    """Limits to change; null switches one off, what is left out stays."""
+
+    messages_per_second: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    per_chat_seconds: Annotated[Seconds, Field(gt=0)] | None = None
+    new_account_hourly: Annotated[int, Field(ge=0, le=1_000_000)] | None = None

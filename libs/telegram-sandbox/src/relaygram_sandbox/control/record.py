@@ -50,6 +50,7 @@ def message_as_json(message: Message, reply_to: int | None) -> dict[str, Any]:
 
 
 def _page(sandbox: Sandbox, after: int, from_id: int | None, to_id: int | None, limit: int) -> list[dict[str, Any]]:
+    sandbox.commit()  # what is shown must not be forgotten by a kill
     rows = sandbox.telegram.world.store.rows(_SELECT, after, from_id, to_id, limit)
     return [message_as_json(Message(*row[:-1]), row[-1]) for row in rows]
 
@@ -86,6 +87,7 @@ async def _lines(
 @router.get("/wire")
 async def list_wire(sandbox: Running, after: After = 0, limit: Limit = None) -> JSONResponse:
     """Every attempt that arrived, accepted or not."""
+    sandbox.commit()
     rows = sandbox.telegram.world.store.rows(
         "SELECT seq, method, account_id, random_id, outcome, error, date FROM wire WHERE seq > ? ORDER BY seq LIMIT ?",
         after,
@@ -98,5 +100,6 @@ async def list_wire(sandbox: Running, after: After = 0, limit: Limit = None) -> 
 @router.get("/stats")
 async def read_statistics(sandbox: Running) -> dict[str, Any]:
     """Counters of messages, and how fast each account sent."""
+    sandbox.commit()
     telegram = sandbox.telegram
     return telegram.world.statistics.as_json(len(telegram.server.connections))

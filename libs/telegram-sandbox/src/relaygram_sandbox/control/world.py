@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from relaygram_sandbox.control.access import Running
-from relaygram_sandbox.control.models import SettingsChange
+from relaygram_sandbox.control.models import LimitsChange, SettingsChange
 from relaygram_sandbox.tl import LAYER
 
 router = APIRouter(tags=["sandbox"])
@@ -48,6 +48,20 @@ async def change_settings(sandbox: Running, body: SettingsChange) -> dict[str, A
     sandbox.telegram.world.change_settings(body.model_dump(exclude_unset=True))
     sandbox.commit()
     return sandbox.telegram.world.settings.as_json()
+
+
+@router.get("/limits")
+async def read_limits(sandbox: Running) -> dict[str, Any]:
+    """The limits as they are."""
+    return sandbox.telegram.world.limits.as_json()
+
+
+@router.put("/limits")
+async def change_limits(sandbox: Running, body: LimitsChange) -> dict[str, Any]:
+    """Change what this Telegram tolerates; null switches a limit off, what is left out stays."""
+    sandbox.telegram.world.change_limits(body.model_dump(exclude_unset=True))
+    sandbox.commit()
+    return sandbox.telegram.world.limits.as_json()
 
 
 @router.post("/reset")

@@ -124,6 +124,7 @@ class MTProtoServer:
         self.outbox.add_plain(lambda: connection.send(packet))
 
     def _open(self, connection: ClientConnection, key: AuthKey, packet: Packet, arrived_at: float) -> None:
+        self.outbox.soon()  # also when a fault cuts this connection: what was accepted is written
         session = key.sessions.get(packet.session_id)
         if session is None:
             session = Session(packet.session_id, key, self._ids)
@@ -143,7 +144,6 @@ class MTProtoServer:
                 self._take(Request(None, message_id, arrived_at, key, session, connection), body)
             if not connection.is_open:
                 return
-        self.outbox.soon()
 
     def _take(self, request: Request, body: bytes) -> None:
         try:

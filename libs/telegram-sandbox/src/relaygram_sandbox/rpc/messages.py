@@ -67,6 +67,7 @@ def send_message(call: Call, request: Any) -> Any:
         return _sent(earlier, request)
     call.telegram.refuse_unless_writable(sender, recipient)
     _check_text(request.message)
+    call.telegram.refuse_beyond_limits(sender, recipient, call.request.arrived_at)
     message = call.telegram.accept(
         sender,
         recipient,

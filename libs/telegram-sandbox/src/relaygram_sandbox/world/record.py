@@ -112,6 +112,15 @@ class Record:
         start = max(start, end - limit)
         return self.messages(seqs[start:end][::-1])
 
+    def last_sent_at(self, account: Account, peer_id: int) -> float | None:
+        """When the account last wrote to the peer."""
+        dialog = account.dialogs.get(peer_id)
+        for seq in reversed(dialog.seqs if dialog else ()):
+            message = self.message(seq)
+            if message.from_id == account.id:
+                return message.date
+        return None
+
     def count_unread(self, account: Account, peer_id: int, dialog: Dialog) -> int:
         """How many of the peer's messages the account has not read."""
         start = bisect_left(dialog.seqs, self._seq_at(account, dialog.read_inbox_max_id + 1))

@@ -1,10 +1,11 @@
 """Counters of the record: how many were accepted and refused, and how fast each account really sent."""
 
 from array import array
+from bisect import bisect_right
 from collections import Counter
 from typing import Any
 
-_HOUR_SECONDS = 3600.0
+HOUR_SECONDS = 3600.0
 
 
 class Pace:
@@ -26,10 +27,19 @@ class Pace:
         count = len(arrivals)
         while arrivals[self._second_start] <= at - 1.0:
             self._second_start += 1
-        while arrivals[self._hour_start] <= at - _HOUR_SECONDS:
+        while arrivals[self._hour_start] <= at - HOUR_SECONDS:
             self._hour_start += 1
         self.max_in_one_second = max(self.max_in_one_second, count - self._second_start)
         self.max_in_one_hour = max(self.max_in_one_hour, count - self._hour_start)
+
+    def count_since(self, at: float) -> int:
+        """How many arrived after that time."""
+        return len(self._arrivals) - bisect_right(self._arrivals, at)
+
+    @property
+    def first(self) -> float | None:
+        """When the first one arrived."""
+        return self._arrivals[0] if self._arrivals else None
 
     def __len__(self) -> int:
         return len(self._arrivals)
@@ -47,10 +57,14 @@ class Statistics:
     def count_accepted(self, account_id: int, at: float) -> None:
         """A client's message was accepted."""
         self.accepted += 1
+        self.pace_of(account_id).add(at)
+
+    def pace_of(self, account_id: int) -> Pace:
+        """The arrivals of an account."""
         pace = self.paces.get(account_id)
         if pace is None:
             pace = self.paces[account_id] = Pace()
-        pace.add(at)
+        return pace
 
     def as_json(self, connections: int) -> dict[str, Any]:
         """The counters as the control plane shows them."""

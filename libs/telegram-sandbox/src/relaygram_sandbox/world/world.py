@@ -3,11 +3,11 @@
 import json
 import random
 import secrets
-from dataclasses import fields
 from typing import Any
 
 from relaygram_sandbox.store import Store
 from relaygram_sandbox.world.directory import Directory
+from relaygram_sandbox.world.limits import Limits
 from relaygram_sandbox.world.record import Record
 from relaygram_sandbox.world.settings import Settings
 from relaygram_sandbox.world.statistics import Statistics
@@ -21,6 +21,7 @@ class World:
     directory: Directory
     record: Record
     settings: Settings
+    limits: Limits
     statistics: Statistics
     random: random.Random
 
@@ -38,6 +39,7 @@ class World:
         """An empty world, as after the first start; the server's key stays."""
         self.store.clear_world()
         self.store.set_meta("settings", json.dumps(Settings().as_json()))
+        self.store.set_meta("limits", json.dumps(Limits().as_json()))
         self._load()
 
     def change_settings(self, changes: dict[str, Any]) -> None:
@@ -46,11 +48,16 @@ class World:
             setattr(self.settings, name, value)
         self.store.set_meta("settings", json.dumps(self.settings.as_json()))
 
+    def change_limits(self, changes: dict[str, Any]) -> None:
+        """Change some limits, durably."""
+        for name, value in changes.items():
+            setattr(self.limits, name, value)
+        self.store.set_meta("limits", json.dumps(self.limits.as_json()))
+
     def _load(self) -> None:
         self.random = random.Random(self._seed)  # noqa: S311 - faults must be repeatable; nothing here is secret
-        stored = json.loads(self.store.get_meta("settings") or "{}")
-        known = {field.name for field in fields(Settings)}
-        self.settings = Settings(**{name: value for name, value in stored.items() if name in known})
+        self.settings = Settings(**json.loads(self.store.get_meta("settings") or "{}"))
+        self.limits = Limits(**json.loads(self.store.get_meta("limits") or "{}"))
         self.directory = Directory(self.store, self._secret, self._open_world)
         self.record = Record(self.store, self.directory)
         self.statistics = self._count_again()
