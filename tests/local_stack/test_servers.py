@@ -16,7 +16,7 @@ import pytest
 from relaygram_local_stack.errors import StackError
 from relaygram_local_stack.servers import NatsServer, Postgres
 from relaygram_local_stack.servers.postgres import postgres_binaries
-from relaygram_local_stack.servers.postgres_folders import copy_installation
+from relaygram_local_stack.servers.postgres_folders import copy_installation, remove_abandoned
 from relaygram_local_stack.servers.run_as import nobody
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has another user to become")
@@ -124,12 +124,14 @@ def test_without_namespaces_postgres_runs_as_nobody_in_a_folder_of_its_own(
 ) -> None:
     folder = private_folder / "as-nobody"
     server = Postgres(folder, binaries=private_binaries, account=nobody())
-    try:
-        with server, psycopg.connect(server.dsn()) as connection:
-            assert connection.execute("SELECT 1").fetchone() == (1,)
-        assert private_folder.stat().st_mode & 0o777 == 0o700
-    finally:
-        shutil.rmtree((folder / "is-in").resolve())
+    with server, psycopg.connect(server.dsn()) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    assert private_folder.stat().st_mode & 0o777 == 0o700
+    elsewhere = (folder / "is-in").resolve()
+    assert elsewhere.exists()
+    shutil.rmtree(folder)
+    remove_abandoned()
+    assert not elsewhere.exists()
 
 
 def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 from relaygram_local_stack.errors import StackError
 from relaygram_local_stack.servers.run_as import Account, reachable_by_others
 
+ELSEWHERE = Path("/var/tmp")  # noqa: S108 - folders there are checked for their owner before use
+_ORIGIN = "belongs-to"
 _LONGEST_SOCKET_PATH = 103  # macOS takes 103 bytes, Linux 107
 _LONGEST_SOCKET_NAME = ".s.PGSQL.5432.lock"
 
@@ -41,21 +43,42 @@ def _for_other_user(folder: Path, binaries: Path, account: Account) -> tuple[Pat
     """A home (and, if need be, a copy of the binaries) that this user can reach; no folder above changes."""
     home = folder
     if not reachable_by_others(folder):
-        home = Path("/var/tmp") / f"relaygram-{_digest(folder)}"  # noqa: S108 - checked for its owner below
-    _own_folder(home, account)
-    if home != folder:
+        remove_abandoned()
+        home = ELSEWHERE / f"relaygram-cluster-{_digest(folder)}"
+        _own_folder(home, account)
+        (home / _ORIGIN).write_text(str(folder))
         pointer = folder / "is-in"
         pointer.unlink(missing_ok=True)
         pointer.symlink_to(home)
+    _own_folder(home, account)
     if not reachable_by_others(binaries / "postgres"):
-        copy = home / f"installation-{_digest(binaries)}"
-        if not copy.exists():
-            unfinished = home / "installation.unfinished"
-            shutil.rmtree(unfinished, ignore_errors=True)
-            copy_installation(binaries, unfinished)
-            unfinished.rename(copy)
-        binaries = copy / binaries.relative_to(binaries.parents[2])
+        binaries = _reachable_copy(binaries)
     return home, binaries
+
+
+def remove_abandoned() -> None:
+    """Remove what was put elsewhere for folders that are no more (those of tests, mostly)."""
+    for path in ELSEWHERE.glob("relaygram-*"):
+        origin = path / _ORIGIN
+        if origin.is_file() and not Path(origin.read_text()).exists():
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _reachable_copy(binaries: Path) -> Path:
+    """One copy for all clusters; it stays root's, so that whoever runs the server can't change it."""
+    copy = ELSEWHERE / f"relaygram-installation-{_digest(binaries)}"
+    if not copy.exists():
+        unfinished = Path(tempfile.mkdtemp(dir=ELSEWHERE, prefix="relaygram-unfinished-"))
+        (unfinished / _ORIGIN).write_text(str(binaries))
+        copy_installation(binaries, unfinished)
+        unfinished.chmod(0o755)
+        try:
+            unfinished.rename(copy)
+        except OSError:  # another start was faster
+            shutil.rmtree(unfinished)
+    if copy.lstat().st_uid != os.geteuid():
+        raise StackError(f"{copy} is somebody else's; remove it")
+    return copy / binaries.relative_to(binaries.parents[2])
 
 
 def copy_installation(binaries: Path, target: Path) -> None:
