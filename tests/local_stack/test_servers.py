@@ -85,9 +85,9 @@ def test_postgres_takes_over_from_one_that_outlived_its_parent(postgres: Postgre
             assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_postgres_starts_when_its_pid_file_names_another_program(postgres: Postgres, tmp_path: Path) -> None:
+def test_postgres_starts_when_its_pid_file_names_another_program(postgres: Postgres) -> None:
     postgres.kill()
-    pid_file = tmp_path / "cluster" / "data" / "postmaster.pid"
+    pid_file = postgres.data / "postmaster.pid"
     lines = pid_file.read_text().splitlines()
     pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
     postgres.start()
@@ -95,10 +95,11 @@ def test_postgres_starts_when_its_pid_file_names_another_program(postgres: Postg
 
 
 def test_an_unfinished_cluster_is_made_again(tmp_path: Path) -> None:
-    half = tmp_path / "cluster" / "data.unfinished"
-    half.mkdir(parents=True)
+    server = Postgres(tmp_path / "cluster")
+    half = server.data.with_name("data.unfinished")
+    half.mkdir()
     (half / "PG_VERSION").write_text("18\n")
-    with Postgres(tmp_path / "cluster") as server:
+    with server:
         assert server.pid is not None
     assert not half.exists()
 

@@ -79,6 +79,11 @@ class Postgres(StandaloneServer):
         self._settings = {**SETTINGS, **(VOLATILE if volatile else {})}
 
     @property
+    def data(self) -> Path:
+        """The cluster's own folder (PGDATA)."""
+        return self._folders.data
+
+    @property
     def log_path(self) -> Path:
         return self._folders.home / "postgres.log"
 
