@@ -37,7 +37,7 @@ def private_binaries(private_folder: Path) -> Path:
 
 @pytest.fixture
 def postgres(tmp_path: Path) -> Iterator[Postgres]:
-    with Postgres(tmp_path / "cluster") as server:
+    with Postgres(tmp_path / "cluster", volatile=True) as server:
         yield server
 
 
@@ -79,7 +79,7 @@ def test_postgres_keeps_what_was_committed_before_a_kill(postgres: Postgres) -> 
 
 def test_postgres_takes_over_from_one_that_outlived_its_parent(postgres: Postgres, tmp_path: Path) -> None:
     first = postgres.pid
-    with Postgres(tmp_path / "cluster") as second:
+    with Postgres(tmp_path / "cluster", volatile=True) as second:
         assert second.pid != first
         with psycopg.connect(second.dsn()) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
@@ -95,7 +95,7 @@ def test_postgres_starts_when_its_pid_file_names_another_program(postgres: Postg
 
 
 def test_an_unfinished_cluster_is_made_again(tmp_path: Path) -> None:
-    server = Postgres(tmp_path / "cluster")
+    server = Postgres(tmp_path / "cluster", volatile=True)
     half = server.data.with_name("data.unfinished")
     half.mkdir()
     (half / "PG_VERSION").write_text("18\n")
@@ -106,7 +106,7 @@ def test_an_unfinished_cluster_is_made_again(tmp_path: Path) -> None:
 
 def test_a_deep_data_folder_still_gets_a_socket_path_that_fits(tmp_path: Path) -> None:
     deep = tmp_path / ("d" * 60) / ("e" * 60)
-    with Postgres(deep) as server, psycopg.connect(server.dsn()) as connection:
+    with Postgres(deep, volatile=True) as server, psycopg.connect(server.dsn()) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
@@ -124,7 +124,7 @@ def test_without_namespaces_postgres_runs_as_nobody_in_a_folder_of_its_own(
     private_folder: Path, private_binaries: Path
 ) -> None:
     folder = private_folder / "as-nobody"
-    server = Postgres(folder, binaries=private_binaries, account=nobody())
+    server = Postgres(folder, binaries=private_binaries, account=nobody(), volatile=True)
     with server, psycopg.connect(server.dsn()) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
     assert private_folder.stat().st_mode & 0o777 == 0o700
