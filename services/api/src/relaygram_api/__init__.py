@@ -1,1 +1,1 @@
-"""."""
+"""The HTTP service: identities, campaigns, contacts, Telegram accounts and the logs."""

@@ -131,6 +131,7 @@ create table control.imports (
     rejected bigint not null default 0,
     message text,
     lease_until timestamptz,
+    uploaded_at timestamptz,  -- all its chunks are there
     created_at timestamptz not null default now(),
     finished_at timestamptz,
     check ((status in ('completed', 'failed')) = (finished_at is not null))

@@ -63,7 +63,8 @@ language sql security definer set search_path = pg_catalog as $$
 $$;
 
 -- Moves a campaign. Outcomes: changed | unchanged | refused | not_found | no_contacts | import_running.
--- `p_actor` is for people: user:7, dispatcher, gateway. One row lock, so ten calls at once are as good as one.
+-- `p_actor` is for people: user:7, dispatcher, gateway. One row lock, so ten calls at once are as good as one; not
+-- `for update`, which would wait for an import whose new contacts refer to the campaign.
 create function control.transition(p_workspace bigint, p_campaign bigint, p_action text, p_actor text)
 returns table (outcome text, from_status text, status text, version bigint)
 language plpgsql security definer set search_path = pg_catalog as $$
@@ -76,7 +77,7 @@ declare
     v_account_status text;
 begin
     select * into c from control.campaigns k
-     where k.id = p_campaign and k.workspace_id = p_workspace and k.deleted_at is null for update;
+     where k.id = p_campaign and k.workspace_id = p_workspace and k.deleted_at is null for no key update;
     if not found then
         return query select 'not_found', null::text, null::text, null::bigint;
         return;
@@ -145,6 +146,23 @@ begin
 end
 $$;
 
+-- Soft: it leaves every list and what is queued is not sent any more; its log stays. False when there is none.
+create function control.delete_campaign(p_workspace bigint, p_campaign bigint, p_actor text) returns boolean
+language plpgsql security definer set search_path = pg_catalog as $$
+declare
+    c control.campaigns;
+begin
+    update control.campaigns k set deleted_at = now(), version = k.version + 1, updated_at = now()
+     where k.id = p_campaign and k.workspace_id = p_workspace and k.deleted_at is null
+    returning * into c;
+    if not found then
+        return false;
+    end if;
+    perform control.announce(c, 'delete', 'deleted', null, p_actor);
+    return true;
+end
+$$;
+
 -- Moves a Telegram account; its campaigns follow. Outcomes: changed | unchanged | refused | not_found.
 create function control.account_transition(
     p_workspace bigint, p_account bigint, p_status text, p_reason text,
@@ -158,7 +176,7 @@ declare
 begin
     -- Campaigns are locked before their account, here and in transition().
     perform from control.campaigns c where c.telegram_account_id = p_account and c.status in ('running', 'paused')
-      order by c.id for update;
+      order by c.id for no key update;
     select * into a from control.telegram_accounts k
      where k.id = p_account and k.workspace_id = p_workspace and k.deleted_at is null for update;
     if not found then
@@ -216,18 +234,19 @@ language sql stable security definer set search_path = pg_catalog as $$
       from control.users u where lower(u.email) = lower(p_email)
 $$;
 
--- Takes an import that waits, or whose worker has not renewed its lease; one at a time for a campaign.
+-- Takes an import that waits, or whose worker has not renewed its lease; one at a time for a campaign. One that was
+-- never uploaded to its end (its lease is the upload's) is given too, to be closed.
 create function control.claim_import(p_lease_seconds double precision)
-returns table (id bigint, workspace_id bigint, campaign_id bigint, format text)
+returns table (id bigint, workspace_id bigint, campaign_id bigint, format text, uploaded boolean)
 language sql security definer set search_path = pg_catalog as $$
     update control.imports i
        set status = 'running', lease_until = now() + make_interval(secs => p_lease_seconds)
      where i.id = (select o.id from control.imports o
                     where o.status in ('queued', 'running') and (o.lease_until is null or o.lease_until < now())
                       and not exists (select from control.imports b where b.campaign_id = o.campaign_id and b.id < o.id
-                                       and b.status in ('queued', 'running'))
+                                       and b.status in ('queued', 'running') and b.uploaded_at is not null)
                     order by o.id limit 1 for update skip locked)
-    returning i.id, i.workspace_id, i.campaign_id, i.format
+    returning i.id, i.workspace_id, i.campaign_id, i.format, i.uploaded_at is not null
 $$;
 
 revoke execute on all functions in schema control from public;
@@ -238,5 +257,6 @@ grant execute on function control.account_transition(bigint, bigint, text, text,
     to relaygram_api, relaygram_gateway;
 grant execute on function control.ring(bigint, text, jsonb) to relaygram_api, relaygram_dispatcher, relaygram_gateway;
 grant execute on function control.emit(bigint, text, text, jsonb) to relaygram_api, relaygram_dispatcher, relaygram_gateway, relaygram_log_writer;
+grant execute on function control.delete_campaign(bigint, bigint, text) to relaygram_api;
 grant execute on function control.token_by_id(bigint), control.user_by_email(text), control.claim_import(double precision)
     to relaygram_api;

@@ -1,0 +1,86 @@
+"""Campaigns: the rows with their counters, and the transitions."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from relaygram_api.adapters.pg_workspace import Connection, sql
+
+# The columns that callers may set, in the order of the statements.
+WRITABLE = (
+    "name", "mode", "trigger_keyword", "body", "telegram_account_id", "scheduled_at", "time_zone", "quiet_hours",
+    "reference", "entity_id", "application_id",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a list of campaigns is narrowed to."""
+
+    status: str | None = None
+    mode: str | None = None
+    q: str | None = None
+
+    @property
+    def pattern(self) -> str | None:
+        """`q` as a pattern for ILIKE."""
+        return None if self.q is None else like(self.q)
+
+
+def like(text: str) -> str:
+    """A pattern that finds this text anywhere, taking no character of it for a wildcard."""
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
+async def count(connection: Connection, wanted: Filter) -> int:
+    """How many campaigns there are."""
+    number: int = await connection.fetchval(sql["count_campaigns"], wanted.status, wanted.mode, wanted.pattern)
+    return number
+
+
+async def page(connection: Connection, wanted: Filter, *, limit: int, offset: int) -> list[dict[str, Any]]:
+    """These campaigns, newest first."""
+    rows = await connection.fetch(sql["list_campaigns"], wanted.status, wanted.mode, wanted.pattern, limit, offset)
+    return [dict(row) for row in rows]
+
+
+async def get(connection: Connection, campaign_id: int) -> dict[str, Any] | None:
+    """One campaign with its counters."""
+    row = await connection.fetchrow(sql["get_campaign"], campaign_id)
+    return dict(row) if row else None
+
+
+async def lock(connection: Connection, campaign_id: int) -> dict[str, Any] | None:
+    """What a change is checked against, held until the transaction ends."""
+    row = await connection.fetchrow(sql["lock_campaign"], campaign_id)
+    return dict(row) if row else None
+
+
+async def account_exists(connection: Connection, account_id: int) -> bool:
+    """Whether a campaign may be given this account."""
+    return await connection.fetchval(sql["account_exists"], account_id) is not None
+
+
+async def create(connection: Connection, workspace_id: int, campaign: dict[str, Any]) -> int:
+    """A new draft; its id."""
+    values = [campaign[column] for column in WRITABLE]
+    campaign_id: int = await connection.fetchval(sql["insert_campaign"], workspace_id, *values)
+    return campaign_id
+
+
+async def update(connection: Connection, campaign_id: int, campaign: dict[str, Any]) -> None:
+    """New values, a new version, and the doorbell."""
+    await connection.execute(sql["update_campaign"], campaign_id, *(campaign[column] for column in WRITABLE))
+
+
+async def delete(connection: Connection, workspace_id: int, campaign_id: int, actor: str) -> bool:
+    """Out of every list; False when there is no such campaign."""
+    return bool(await connection.fetchval(sql["delete_campaign"], workspace_id, campaign_id, actor))
+
+
+async def transition(
+    connection: Connection, workspace_id: int, campaign_id: int, action: str, actor: str
+) -> tuple[str, str]:
+    """(outcome, status it came from), by the one function that moves campaigns."""
+    row = await connection.fetchrow(sql["transition"], workspace_id, campaign_id, action, actor)
+    return row["outcome"], row["from_status"]

@@ -1,0 +1,70 @@
+"""The log of a campaign: written by the log-writer, read here."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from relaygram_api.adapters.pg_campaigns import like
+from relaygram_api.adapters.pg_workspace import Connection, sql
+from relaygram_api.core.log_query import MOST_COUNTED, LogQuery
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """Rows of the log, and how many there are in all. `last` is the place of the last row when more follow."""
+
+    rows: list[dict[str, Any]]
+    total: int
+    is_capped: bool
+    last: int | None
+
+
+async def read(connection: Connection, campaign_id: int, query: LogQuery) -> LogPage | None:
+    """A page; None when there never was such a campaign. Raises LogQueryError."""
+    known = await connection.fetchrow(sql["log_totals"], campaign_id)
+    if known is None:
+        return None
+    query.check()
+    after = query.after()
+    total, is_capped = await _total(connection, campaign_id, query, known)
+    if query.is_unfiltered and after is None:
+        rows = await _page_by_position(connection, campaign_id, query, known)
+    else:
+        rows = await connection.fetch(
+            sql[f"log_by_{query.sort}_{query.order}"],
+            *_filter(campaign_id, query),
+            after,
+            query.per_page + 1,
+            0 if after is not None else (query.page - 1) * query.per_page,
+        )
+    shown = [dict(row) for row in rows[: query.per_page]]
+    last = shown[-1][query.sort] if len(rows) > query.per_page else None
+    return LogPage(shown, total, is_capped, last)
+
+
+async def _page_by_position(connection: Connection, campaign_id: int, query: LogQuery, known: Any) -> Any:
+    # Positions are dense, so that page N begins at a number that can be told.
+    skipped = (query.page - 1) * query.per_page
+    if skipped >= known["total"]:
+        return []
+    start = known["first_position"] + skipped if query.order == "asc" else known["last_position"] - skipped
+    return await connection.fetch(sql[f"log_page_{query.order}"], campaign_id, start, query.per_page + 1)
+
+
+async def _total(connection: Connection, campaign_id: int, query: LogQuery, known: Any) -> tuple[int, bool]:
+    if not query.has_other_filter:
+        return known[query.status or "total"], False
+    found = await connection.fetchval(sql["log_count"], *_filter(campaign_id, query), MOST_COUNTED + 1)
+    return min(found, MOST_COUNTED), found > MOST_COUNTED
+
+
+def _filter(campaign_id: int, query: LogQuery) -> tuple[Any, ...]:
+    return (
+        campaign_id,
+        query.status,
+        query.since,
+        query.since_id,
+        query.sender_id,
+        query.changed_since,
+        query.code,
+        None if query.q is None else like(query.q),
+    )

@@ -1,0 +1,59 @@
+"""The wiring: PostgreSQL, the outbox relay over NATS, the import worker, and HTTP in front."""
+
+import zoneinfo
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from relaygram_api.adapters.nats_outbox import NatsOutbox
+from relaygram_api.adapters.pg_workspace import Database
+from relaygram_api.import_worker import ImportWorker
+from relaygram_api.limiter import FailureLimiter, RateLimiter
+from relaygram_api.parts import Parts
+from relaygram_api.settings import ApiSettings
+from relaygram_api.web import create_app
+from relaygram_common.database.pool import create_pool
+from relaygram_common.health import http_server, listen
+from relaygram_common.runner import Runtime, serving
+from relaygram_common.security.sealing import Sealer
+
+
+@asynccontextmanager
+async def build(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[None]:
+    """Start everything in order; stop in reverse."""
+    async with make_parts(settings, runtime) as parts:
+        socket = listen(settings.api_host, settings.api_port, setting="RELAYGRAM_API_PORT")
+        server = http_server(create_app(parts), shutdown_seconds=settings.shutdown_seconds)
+        async with serving(server, socket):
+            yield
+
+
+@asynccontextmanager
+async def make_parts(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[Parts]:
+    """All that stands behind HTTP."""
+    sealer = Sealer(settings.secret_keys)
+    time_zones = frozenset(zoneinfo.available_timezones())
+    pool = await create_pool(
+        settings.postgres_dsn,
+        application_name=f"relaygram-api {settings.instance}",
+        max_size=settings.postgres_pool_size,
+    )
+    try:
+        database = Database(pool, answer_seconds=settings.database_answer_seconds)
+        runtime.health.add("postgres", database.answers)
+        outbox = NatsOutbox(pool, settings.nats_url, name=f"relaygram-api {settings.instance}")
+        runtime.spawn(outbox.run(), name="outbox")
+        worker = ImportWorker(database, sealer, settings, time_zones=time_zones, wake_outbox=outbox.wake)
+        runtime.spawn(worker.run(), name="imports")
+        yield Parts(
+            settings=settings,
+            database=database,
+            sealer=sealer,
+            time_zones=time_zones,
+            requests=RateLimiter(settings.rate_limit_per_minute),
+            logins=FailureLimiter(settings.login_failures_per_minute),
+            wake_outbox=outbox.wake,
+            wake_imports=worker.wake,
+        )
+    finally:
+        await runtime.cancel_tasks()
+        pool.terminate()

@@ -1,0 +1,104 @@
+"""Routes that check in the contract's order: 415, a body that is not JSON, abilities, the thing itself, its fields."""
+
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Annotated, Any, TypeVar
+
+import orjson
+from fastapi import Depends, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+
+from relaygram_api.core.json_text import nul_fields
+from relaygram_api.errors import ApiError, field_errors, forbidden, invalid
+from relaygram_api.parts import Caller
+from relaygram_common.security.tokens import allows
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+Exists = Callable[[Request], Awaitable[None]]
+
+
+class _JsonRequest(Request):
+    """Parses strictly (no NaN, no lone surrogates, no endless nesting), and once."""
+
+    async def json(self) -> Any:
+        if not hasattr(self, "_parsed"):
+            self._parsed = parse_json(await self.body())
+        return self._parsed
+
+
+class CheckedRoute(APIRoute):
+    """FastAPI would validate fields before the thing is looked up, and take bytes for a body of unknown type."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        exists: Exists | None = getattr(self.endpoint, "concerns", None)
+        takes_json = self.body_field is not None
+
+        async def checked(request: Request) -> Response:
+            request = _JsonRequest(request.scope, request.receive)
+            if takes_json:
+                if request.headers.get("content-type") or await request.body():
+                    demand_json(request)
+                if not await request.body():
+                    raise invalid({"body": ["is required"]})
+                await request.json()
+            try:
+                return await handle(request)
+            except RequestValidationError as error:
+                if exists is not None:
+                    await exists(request)
+                raise invalid(field_errors(error.errors())) from None
+
+        return checked
+
+
+def concerns(exists: Exists) -> Callable[[Endpoint], Endpoint]:
+    """The endpoint is about a thing: when its fields are wrong, first say 404 if there is no such thing."""
+
+    def mark(endpoint: Endpoint) -> Endpoint:
+        endpoint.concerns = exists  # type: ignore[attr-defined]
+        return endpoint
+
+    return mark
+
+
+def demand_json(request: Request) -> None:
+    """415 unless the body says that it is JSON."""
+    if media_type(request) != "application/json":
+        raise ApiError(415, "unsupported_media_type", "The body must be application/json.")
+
+
+def media_type(request: Request) -> str:
+    """The media type without its parameters, lower-case."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def parse_json(body: bytes) -> Any:
+    """JSON, or a 422 of field `body`."""
+    try:
+        parsed = orjson.loads(body)
+    except (orjson.JSONDecodeError, RecursionError):
+        raise invalid({"body": ["is not JSON"]}) from None
+    if b"\\u0000" in body and (fields := nul_fields(parsed)):
+        raise invalid({field: ["must not contain the character NUL"] for field in fields})
+    return parsed
+
+
+def caller_with(ability: str) -> Any:
+    """A dependency: the caller, whose token must allow this."""
+
+    def caller(request: Request) -> Caller:
+        known: Caller = request.state.caller
+        if not allows(known.abilities, ability):
+            raise forbidden(ability)
+        return known
+
+    return Depends(caller)
+
+
+def _caller(request: Request) -> Caller:
+    known: Caller = request.state.caller
+    return known
+
+
+AnyCaller = Annotated[Caller, Depends(_caller)]

@@ -1,0 +1,115 @@
+"""One person of an import: checked, and brought into the form that is stored."""
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from relaygram_api.core.addresses import normal_handle, normal_phone, normal_user_id
+from relaygram_api.core.contact_file import ADDRESS_COLUMNS, NAMED_COLUMNS, Record
+
+_LONGEST_NAME: Final = 255
+_LONGEST_VALUE: Final = 4096
+_MOST_TAGS: Final = 100
+_SHOWN: Final = 200
+
+
+@dataclass(slots=True)
+class Person:
+    """Who shall be written to."""
+
+    line: int
+    telegram_user_id: int | None = None
+    handle: str | None = None
+    phone: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    tags: list[str] = field(default_factory=list)
+    time_zone: str | None = None
+    columns: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LineError:
+    """Why a line was not taken. `column` is empty when it is about the line as a whole."""
+
+    line: int
+    column: str
+    value: str | None
+    reason: str
+
+
+def check_record(record: Record, time_zones: Set[str]) -> Person | list[LineError]:
+    """The person of a line, or everything that is wrong with it."""
+    if record.problem:
+        return [LineError(record.line, "", None, record.problem)]
+    person, errors = Person(record.line), list[LineError]()
+    for column, raw in record.values.items():
+        value = raw.strip()
+        if not value:
+            continue
+        try:
+            _put(person, column, value, time_zones)
+        except ValueError as error:
+            errors.append(LineError(record.line, column, shown(raw), str(error)))
+    if not errors and (person.telegram_user_id, person.handle, person.phone) == (None, None, None):
+        errors.append(LineError(record.line, "", None, f"has none of {', '.join(ADDRESS_COLUMNS)}"))
+    return errors or person
+
+
+def _put(person: Person, column: str, value: str, time_zones: Set[str]) -> None:
+    if "\0" in value:
+        raise ValueError("contains the character NUL")
+    match column:
+        case "telegram_user_id":
+            person.telegram_user_id = normal_user_id(value)
+        case "handle":
+            person.handle = normal_handle(value)
+        case "phone":
+            person.phone = normal_phone(value)
+        case "first_name":
+            person.first_name = _bounded(value, _LONGEST_NAME)
+        case "last_name":
+            person.last_name = _bounded(value, _LONGEST_NAME)
+        case "tags":
+            person.tags = _tags(value)
+        case "time_zone":
+            if value not in time_zones:
+                raise ValueError("is not an IANA time zone, such as Europe/Berlin")
+            person.time_zone = value
+        case _:
+            person.columns[column] = _bounded(value, _LONGEST_VALUE)
+
+
+def _bounded(value: str, most: int) -> str:
+    if len(value) > most:
+        raise ValueError(f"is longer than {most} characters")
+    return value
+
+
+def _tags(value: str) -> list[str]:
+    tags = list(dict.fromkeys(tag for part in value.split("|") if (tag := part.strip())))
+    if len(tags) > _MOST_TAGS or any(len(tag) > _LONGEST_NAME for tag in tags):
+        raise ValueError(f"has more than {_MOST_TAGS} tags, or one longer than {_LONGEST_NAME} characters")
+    return tags
+
+
+def shown(value: str) -> str:
+    """A rejected value as the report shows it: cut, and without what PostgreSQL can not hold."""
+    return value[:_SHOWN].replace("\0", "\ufffd")
+
+
+def json_record(number: int, item: Any) -> Record:
+    """One object of a JSON import, numbered from 1. Values are texts or numbers; tags may be a list."""
+    if not isinstance(item, Mapping):
+        return Record(number, {}, "is not an object")
+    values: dict[str, str] = {}
+    for name, value in item.items():
+        if name == "tags" and isinstance(value, list) and all(isinstance(tag, str) for tag in value):
+            values[name] = "|".join(value)
+        elif isinstance(value, str | int | float) and not isinstance(value, bool):
+            values[name] = str(value)
+        elif value is not None:
+            return Record(number, {}, f"has a {name[:50]} that is neither text nor number")
+        if name not in NAMED_COLUMNS and not 0 < len(name.strip()) <= 100:
+            return Record(number, {}, "has a column with an empty or too long name")
+    return Record(number, values)

@@ -1,0 +1,100 @@
+"""Errors as callers see them: `message`, `code`, `request_id`, and `errors` by field for a 422."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import HTTPException
+
+FieldErrors = Mapping[str, Sequence[str]]
+
+
+class ApiError(HTTPException):
+    """An answer that says what is wrong."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        fields: FieldErrors | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(status, message, dict(headers) if headers else None)
+        self.code = code
+        self.fields = fields
+
+    def content(self, request_id: str) -> dict[str, Any]:
+        """The body of the answer."""
+        content: dict[str, Any] = {"message": self.detail}
+        if self.fields is not None:
+            content["errors"] = {field: list(problems) for field, problems in self.fields.items()}
+        return {**content, "code": self.code, "request_id": request_id}
+
+
+def unauthenticated() -> ApiError:
+    """No token, or one that is unknown, expired or revoked."""
+    return ApiError(401, "unauthenticated", "Unauthenticated.", headers={"WWW-Authenticate": "Bearer"})
+
+
+def forbidden(ability: str) -> ApiError:
+    """The token lacks an ability."""
+    return ApiError(403, "missing_ability", f"This token lacks the ability {ability}.")
+
+
+def not_found(thing: str) -> ApiError:
+    """Unknown, or another workspace's."""
+    return ApiError(404, "not_found", f"There is no such {thing}.")
+
+
+def invalid(fields: FieldErrors, *, code: str = "validation_failed") -> ApiError:
+    """Some fields are wrong."""
+    first = next(iter(fields))
+    rest = sum(len(problems) for problems in fields.values()) - 1
+    more = f" (and {rest} more)" if rest else ""
+    return ApiError(422, code, f"{first}: {next(iter(fields[first]))}{more}", fields=fields)
+
+
+def conflict(code: str, message: str) -> ApiError:
+    """The state of the thing forbids it."""
+    return ApiError(409, code, message)
+
+
+def too_large(limit_bytes: int) -> ApiError:
+    """The body is over its bound."""
+    return ApiError(413, "too_large", f"The body is larger than {limit_bytes} bytes.", headers={"Connection": "close"})
+
+
+def too_many(message: str, seconds: int) -> ApiError:
+    """Slow down."""
+    return ApiError(429, "too_many_requests", message, headers={"Retry-After": str(max(1, seconds))})
+
+
+def unavailable() -> ApiError:
+    """PostgreSQL is away."""
+    return ApiError(
+        503, "unavailable", "The service can not reach its database. Try again.", headers={"Retry-After": "2"}
+    )
+
+
+def field_errors(problems: Sequence[Any]) -> dict[str, list[str]]:
+    """pydantic's problems by field, in words that say nothing of Python."""
+    fields: dict[str, list[str]] = {}
+    for problem in problems:
+        path = [str(part) for part in problem["loc"] if part not in ("body", "query", "path", "header")]
+        fields.setdefault(".".join(path) or "body", []).append(_in_words(problem))
+    return fields
+
+
+def _in_words(problem: Any) -> str:
+    match problem["type"]:
+        case "missing":
+            return "is required"
+        case "extra_forbidden":
+            return "is not a known field"
+        case "json_invalid":
+            return "is not JSON"
+        case "model_attributes_type" | "model_type" | "dict_type":
+            return "must be a JSON object"
+    text = str(problem["msg"]).removeprefix("Value error, ")
+    return text.replace("Input should", "should").replace("String should", "should").replace("Value should", "should")

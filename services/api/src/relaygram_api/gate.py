@@ -1,0 +1,156 @@
+"""What happens before routing and around every answer: request ids, size, authentication, the rate limit, 500 and 503.
+
+The order is the contract's: 413, 401, 429; then the router (404, 405), then `checked_route` (415, 422 of a body that
+is not JSON), then abilities and the thing itself. Nothing of a body is read before its sender is known.
+"""
+
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import asyncpg
+import orjson
+import structlog
+from fastapi import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from relaygram_api.adapters import pg_tokens
+from relaygram_api.errors import ApiError, too_large, too_many, unauthenticated, unavailable
+from relaygram_api.parts import Caller, Parts
+from relaygram_common.database.pool import TRANSIENT_ERRORS
+
+log = structlog.get_logger(__name__)
+
+_PREFIX = "/api/v1/"
+_OPEN = frozenset({"/api/v1/login"})
+_UPLOAD = re.compile(r"/api/v1/campaigns/[0-9]+/contacts")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_GONE = (asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, asyncpg.InsufficientResourcesError)
+
+
+class Gate:
+    """The outermost ASGI layer."""
+
+    def __init__(self, app: ASGIApp, parts: Parts) -> None:
+        self._app = app
+        self._parts = parts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = _headers(scope)
+        exchange = _Exchange(scope, headers, send)
+        try:
+            limit = self._size_limit(scope, headers)
+            _check_declared_size(headers, limit)
+            if scope["path"].startswith(_PREFIX) and scope["path"] not in _OPEN:
+                scope["state"]["caller"] = await self._admit(headers, exchange)
+            await self._app(scope, _bounded(receive, limit), exchange.send)
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes an answer here
+            await exchange.fail(error)
+
+    def _size_limit(self, scope: Scope, headers: MutableMapping[str, str]) -> int:
+        settings = self._parts.settings
+        is_csv = headers.get("content-type", "").lower().startswith("text/csv")
+        return settings.max_csv_bytes if is_csv and _UPLOAD.fullmatch(scope["path"]) else settings.max_json_bytes
+
+    async def _admit(self, headers: MutableMapping[str, str], exchange: "_Exchange") -> Caller:
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        caller = None
+        if scheme.lower() == "bearer":
+            caller = await pg_tokens.authenticate(self._parts.database, token.strip())
+        if caller is None:
+            raise unauthenticated()
+        limiter = self._parts.requests
+        if limiter.per_minute:
+            verdict = limiter.take(caller.token_id)
+            exchange.extra_headers = {
+                "x-ratelimit-limit": str(limiter.per_minute),
+                "x-ratelimit-remaining": str(verdict.remaining),
+                "x-ratelimit-reset": str(int(time.time()) + verdict.full_after_seconds),
+            }
+            if not verdict.allowed:
+                raise too_many("Too many requests: this token's rate limit is reached.", verdict.retry_after_seconds)
+        return caller
+
+
+class _Exchange:
+    """One request and its answer: adds headers, and answers errors that nobody else did."""
+
+    def __init__(self, scope: Scope, headers: MutableMapping[str, str], send: Send) -> None:
+        given = headers.get("x-request-id", "")
+        self.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(12)
+        self.extra_headers: dict[str, str] = {}
+        self._send = send
+        self._started = False
+        scope.setdefault("state", {})["request_id"] = self.request_id
+        self._where = f"{scope['method']} {scope['path'][:200]}"
+
+    async def send(self, message: Message) -> None:
+        """Add our headers to the head of the answer."""
+        if message["type"] == "http.response.start":
+            self._started = True
+            more = {"x-request-id": self.request_id, **self.extra_headers}
+            message["headers"] = [
+                *message.get("headers", []),
+                *((name.encode(), value.encode()) for name, value in more.items()),
+            ]
+        await self._send(message)
+
+    async def fail(self, error: Exception) -> None:
+        """Answer an error; too late when the answer has begun."""
+        if self._started:
+            raise error
+        await respond(self.send, self._as_answer(error), self.request_id)
+
+    def _as_answer(self, error: Exception) -> ApiError:
+        if isinstance(error, ApiError):
+            return error
+        if is_transient(error):
+            log.warning("request.unavailable", where=self._where, error=str(error) or type(error).__name__)
+            return unavailable()
+        log.error("request.failed", where=self._where, request_id=self.request_id, exc_info=error)
+        return ApiError(500, "internal_error", "Something went wrong here; the request id finds it in our logs.")
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether PostgreSQL was away. asyncpg reports a wrong argument with the same base class: that is our fault."""
+    return isinstance(error, (*TRANSIENT_ERRORS, *_GONE)) and not isinstance(error, ValueError | HTTPException)
+
+
+async def respond(send: Callable[[Message], Awaitable[None]], error: ApiError, request_id: str) -> None:
+    """Send an error in the contract's shape."""
+    body = orjson.dumps(error.content(request_id))
+    headers = {"content-type": "application/json", "content-length": str(len(body)), **(error.headers or {})}
+    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": error.status_code, "headers": raw})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+def _check_declared_size(headers: MutableMapping[str, str], limit: int) -> None:
+    declared = headers.get("content-length", "")
+    if declared.isdecimal() and (len(declared) > 15 or int(declared) > limit):
+        raise too_large(limit)
+
+
+def _bounded(receive: Receive, limit: int) -> Receive:
+    """The body, as long as it stays within the bound: it may have come without a length."""
+    received = 0
+
+    async def bounded_receive() -> Any:
+        nonlocal received
+        message = await receive()
+        if message["type"] == "http.request":
+            received += len(message.get("body", b""))
+            if received > limit:
+                raise too_large(limit)
+        return message
+
+    return bounded_receive

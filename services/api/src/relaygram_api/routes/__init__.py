@@ -1,0 +1,1 @@
+"""One noun a file: what is asked, who may ask it, which adapter answers."""

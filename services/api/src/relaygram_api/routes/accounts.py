@@ -1,0 +1,203 @@
+"""Telegram accounts: connecting them step by step, their limits, logging out."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Response
+from pydantic import StrictStr, StringConstraints
+
+from relaygram_api.adapters import pg_accounts
+from relaygram_api.adapters.pg_workspace import Connection
+from relaygram_api.answers import answer, page_answer, seconds
+from relaygram_api.checked_route import CheckedRoute, caller_with, concerns
+from relaygram_api.core.account_limits import default_limits, limit_problems, merge_limits
+from relaygram_api.core.account_login import CredentialError, account_credential, login_code
+from relaygram_api.errors import conflict, invalid, not_found
+from relaygram_api.fields import Body, Name, Page, PerPage, offset_of
+from relaygram_api.parts import Caller, FromParts, Parts
+from relaygram_api.things import exists
+
+router = APIRouter(prefix="/telegram-accounts", route_class=CheckedRoute, tags=["Telegram accounts"])
+_CAP = 100
+_about_an_account = exists("account_id", "account_exists", "Telegram account")
+
+Reader = Annotated[Caller, caller_with("accounts:read")]
+Writer = Annotated[Caller, caller_with("accounts:write")]
+Secret = Annotated[StrictStr, StringConstraints(min_length=1, max_length=4096)]
+
+
+class AccountCreate(Body):
+    """A user by `phone` or `session_string`, or a bot by `bot_token`."""
+
+    kind: Literal["user", "bot"]
+    name: Name | None = None
+    phone: Secret | None = None
+    bot_token: Secret | None = None
+    session_string: Secret | None = None
+
+
+class AccountChange(Body):
+    """Only the keys given change, in `limits` too."""
+
+    name: Name | None = None
+    limits: dict[str, int | float | bool | None] | None = None
+
+
+class Code(Body):
+    """The code that Telegram sent to the account."""
+
+    code: Secret
+
+
+class Password(Body):
+    """The account's two-step password."""
+
+    password: Secret
+
+
+@router.get("", operation_id="list_telegram_accounts")
+async def list_accounts(
+    caller: Reader,
+    parts: FromParts,
+    page: Annotated[Page, Query()] = 1,
+    per_page: Annotated[PerPage, Query(description=f"Cut to {_CAP}.")] = 25,
+) -> Response:
+    """All accounts of the workspace, in the order they were made."""
+    per_page = min(per_page, _CAP)
+    async with parts.database.workspace(caller.workspace_id) as connection:
+        total = await pg_accounts.count(connection)
+        rows = await pg_accounts.page(connection, limit=per_page, offset=offset_of(page, per_page))
+    return page_answer([_shown(row) for row in rows], page=page, per_page=per_page, total=total)
+
+
+@router.post("", status_code=202, operation_id="connect_telegram_account")
+async def connect_account(body: AccountCreate, caller: Writer, parts: FromParts) -> Response:
+    """Connect an account; a gateway takes it on, and `status` tells what is needed next."""
+    try:
+        secret_kind, secret = account_credential(
+            body.kind, phone=body.phone, bot_token=body.bot_token, session_string=body.session_string
+        )
+    except CredentialError as error:
+        raise invalid({error.field: [error.problem]}) from None
+    limits = default_limits(body.kind, sandbox=_has_sandbox(parts))
+    async with parts.database.workspace(caller.workspace_id) as connection:
+        account_id = await pg_accounts.create(
+            connection, caller.workspace_id, name=body.name, kind=body.kind, limits=limits
+        )
+        await _hand_over(connection, parts, caller, account_id, secret_kind, secret, verb="connect")
+        shown = await _get(connection, account_id)
+    parts.wake_outbox()
+    return answer(shown, status=202)
+
+
+@router.get("/{account_id:id}", operation_id="get_telegram_account")
+async def get_account(account_id: int, caller: Reader, parts: FromParts) -> Response:
+    """One account."""
+    async with parts.database.workspace(caller.workspace_id) as connection:
+        return answer(await _get(connection, account_id))
+
+
+@router.patch("/{account_id:id}", operation_id="update_telegram_account")
+@concerns(_about_an_account)
+async def update_account(account_id: int, body: AccountChange, caller: Writer, parts: FromParts) -> Response:
+    """Change the name or limits; gateways follow within a second."""
+    async with parts.database.workspace(caller.workspace_id) as connection:
+        account = await pg_accounts.lock(connection, account_id)
+        if account is None:
+            raise not_found("Telegram account")
+        change = body.limits or {}
+        if problems := limit_problems(change, sandbox=_has_sandbox(parts)):
+            raise invalid(problems)
+        name = body.name if "name" in body.model_fields_set else account["name"]
+        limits = merge_limits(account["limits"], change)
+        await pg_accounts.update(connection, account_id, name=name, limits=limits)
+        await pg_accounts.ring(connection, caller.workspace_id, account_id, "limits")
+        shown = await _get(connection, account_id)
+    parts.wake_outbox()
+    return answer(shown)
+
+
+@router.delete("/{account_id:id}", status_code=204, operation_id="delete_telegram_account")
+async def delete_account(account_id: int, caller: Writer, parts: FromParts) -> Response:
+    """Log the account out at Telegram and forget it; its running campaigns pause."""
+    async with parts.database.workspace(caller.workspace_id) as connection:
+        if not await pg_accounts.log_out(connection, caller.workspace_id, account_id):
+            raise not_found("Telegram account")
+    parts.wake_outbox()
+    return Response(status_code=204)
+
+
+@router.post("/{account_id:id}/code", status_code=202, operation_id="enter_telegram_code")
+@concerns(_about_an_account)
+async def enter_code(account_id: int, body: Code, caller: Writer, parts: FromParts) -> Response:
+    """Enter the code; a wrong one shows as `status_reason`."""
+    async with parts.database.workspace(caller.workspace_id) as connection:
+        status = await _locked_status(connection, account_id)
+        try:
+            code = login_code(body.code)
+        except CredentialError as error:
+            raise invalid({error.field: [error.problem]}) from None
+        _demand(status, "code_required", "a code")
+        await _hand_over(connection, parts, caller, account_id, "code", code, verb="code")
+        shown = await _get(connection, account_id)
+    parts.wake_outbox()
+    return answer(shown, status=202)
+
+
+@router.post("/{account_id:id}/password", status_code=202, operation_id="enter_telegram_password")
+@concerns(_about_an_account)
+async def enter_password(account_id: int, body: Password, caller: Writer, parts: FromParts) -> Response:
+    """Enter the two-step password; a wrong one shows as `status_reason`."""
+    async with parts.database.workspace(caller.workspace_id) as connection:
+        _demand(await _locked_status(connection, account_id), "password_required", "a password")
+        await _hand_over(connection, parts, caller, account_id, "password", body.password, verb="password")
+        shown = await _get(connection, account_id)
+    parts.wake_outbox()
+    return answer(shown, status=202)
+
+
+@router.post("/{account_id:id}/resend-code", status_code=202, operation_id="resend_telegram_code")
+async def resend_code(account_id: int, caller: Writer, parts: FromParts) -> Response:
+    """Ask Telegram for another code."""
+    async with parts.database.workspace(caller.workspace_id) as connection:
+        _demand(await _locked_status(connection, account_id), "code_required", "a code")
+        await pg_accounts.ring(connection, caller.workspace_id, account_id, "resend_code")
+        shown = await _get(connection, account_id)
+    parts.wake_outbox()
+    return answer(shown, status=202)
+
+
+async def _hand_over(
+    connection: Connection, parts: Parts, caller: Caller, account_id: int, kind: str, secret: str, *, verb: str
+) -> None:
+    sealed = parts.sealer.seal(secret, owner=f"login:{account_id}:{kind}")
+    await pg_accounts.put_secret(connection, caller.workspace_id, account_id, kind, sealed)
+    await pg_accounts.ring(connection, caller.workspace_id, account_id, verb)
+
+
+async def _locked_status(connection: Connection, account_id: int) -> str:
+    account = await pg_accounts.lock(connection, account_id)
+    if account is None:
+        raise not_found("Telegram account")
+    status: str = account["status"]
+    return status
+
+
+def _demand(status: str, wanted: str, what: str) -> None:
+    if status != wanted:
+        raise conflict("not_asked_for", f"Telegram does not ask for {what} now: the account is {status}.")
+
+
+async def _get(connection: Connection, account_id: int) -> dict[str, Any]:
+    row = await pg_accounts.get(connection, account_id)
+    if row is None:
+        raise not_found("Telegram account")
+    return _shown(row)
+
+
+def _has_sandbox(parts: Parts) -> bool:
+    return bool(parts.settings.telegram_sandbox_address)
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    handle = f"@{row['handle']}" if row["handle"] else None
+    return {**row, "handle": handle, "backing_off_until": seconds(row["backing_off_until"])}

@@ -1,0 +1,201 @@
+"""Campaigns: making, reading, changing, deleting, and their life: start, pause, stop."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Response
+from pydantic import StrictStr, StringConstraints
+
+from relaygram_api.adapters import pg_campaigns
+from relaygram_api.adapters.pg_workspace import Connection
+from relaygram_api.answers import answer, page_answer
+from relaygram_api.campaign_view import shown_campaign
+from relaygram_api.checked_route import CheckedRoute, caller_with, concerns
+from relaygram_api.core.campaign_rules import campaign_problems, refusal, update_conflict
+from relaygram_api.errors import conflict, invalid, not_found
+from relaygram_api.fields import Body, Id, Moment, Name, Page, PerPage, QueryText, ShortText, offset_of
+from relaygram_api.parts import Caller, FromParts, Parts
+from relaygram_api.things import exists, now
+
+router = APIRouter(prefix="/campaigns", route_class=CheckedRoute, tags=["Campaigns"])
+_CAP = 100
+_about_a_campaign = exists("campaign_id", "campaign_exists", "campaign")
+
+Reader = Annotated[Caller, caller_with("campaigns:read")]
+Writer = Annotated[Caller, caller_with("campaigns:write")]
+Controller = Annotated[Caller, caller_with("campaigns:control")]
+Mode = Literal["broadcast", "auto_reply"]
+Status = Literal["draft", "running", "paused", "completed", "stopped"]
+# Its bound is Telegram's, in UTF-16 units; this one only keeps the check cheap.
+Template = Annotated[StrictStr, StringConstraints(max_length=8192)]
+
+
+class QuietHours(Body):
+    """When nobody is written to, in the contact's time zone, else the campaign's."""
+
+    start: StrictStr
+    end: StrictStr
+
+
+class _CampaignFields(Body):
+    trigger_keyword: ShortText | None = None
+    scheduled_at: Moment | None = None
+    time_zone: ShortText | None = None
+    quiet_hours: QuietHours | None = None
+    reference: ShortText | None = None
+    entity_id: ShortText | None = None
+    application_id: ShortText | None = None
+
+
+class CampaignCreate(_CampaignFields):
+    """A draft. A broadcast writes to its contacts; an auto_reply answers who writes its keyword."""
+
+    name: Name
+    mode: Mode
+    telegram_account_id: Id
+    body: Template
+
+
+class CampaignChange(_CampaignFields):
+    """Only the fields given change."""
+
+    name: Name = ""
+    mode: Mode = "broadcast"
+    telegram_account_id: Id = 0
+    body: Template = ""
+
+
+@router.get("", operation_id="list_campaigns")
+async def list_campaigns(
+    caller: Reader,
+    parts: FromParts,
+    page: Annotated[Page, Query()] = 1,
+    per_page: Annotated[PerPage, Query(description=f"Cut to {_CAP}.")] = 25,
+    status: Annotated[Status | None, Query()] = None,
+    mode: Annotated[Mode | None, Query()] = None,
+    q: Annotated[QueryText | None, Query(description="Part of the name.")] = None,
+) -> Response:
+    """The campaigns of the workspace, newest first."""
+    per_page, wanted = min(per_page, _CAP), pg_campaigns.Filter(status, mode, q)
+    async with parts.database.workspace(caller.workspace_id) as connection:
+        total = await pg_campaigns.count(connection, wanted)
+        rows = await pg_campaigns.page(connection, wanted, limit=per_page, offset=offset_of(page, per_page))
+    return page_answer([shown_campaign(row) for row in rows], page=page, per_page=per_page, total=total)
+
+
+@router.post("", status_code=201, operation_id="create_campaign")
+async def create_campaign(body: CampaignCreate, caller: Writer, parts: FromParts) -> Response:
+    """Make a draft."""
+    campaign = body.model_dump()
+    async with parts.database.workspace(caller.workspace_id) as connection:
+        await _demand_valid(connection, parts, campaign, body.model_fields_set)
+        campaign_id = await pg_campaigns.create(connection, caller.workspace_id, campaign)
+        shown = await _get(connection, campaign_id)
+    parts.wake_outbox()
+    return answer(shown, status=201)
+
+
+@router.get("/{campaign_id:id}", operation_id="get_campaign")
+async def get_campaign(campaign_id: int, caller: Reader, parts: FromParts) -> Response:
+    """One campaign."""
+    async with parts.database.workspace(caller.workspace_id) as connection:
+        return answer(await _get(connection, campaign_id))
+
+
+@router.put("/{campaign_id:id}", operation_id="update_campaign")
+@concerns(_about_a_campaign)
+async def update_campaign(campaign_id: int, body: CampaignChange, caller: Writer, parts: FromParts) -> Response:
+    """Change the fields given; a running campaign's next message has the new text."""
+    async with parts.database.workspace(caller.workspace_id) as connection:
+        old = await pg_campaigns.lock(connection, campaign_id)
+        if old is None:
+            raise not_found("campaign")
+        given = body.model_fields_set
+        new = {**old, **body.model_dump(exclude_unset=True)}
+        if new["mode"] == "broadcast" and "trigger_keyword" not in given:
+            new["trigger_keyword"] = None  # whatever it was as an auto_reply
+        await _demand_valid(connection, parts, new, given, old=old)
+        if problem := update_conflict(old["status"], old, new):
+            raise conflict("not_changeable", problem)
+        if new != old:
+            await pg_campaigns.update(connection, campaign_id, new)
+        shown = await _get(connection, campaign_id)
+    parts.wake_outbox()
+    return answer(shown)
+
+
+router.add_api_route(
+    "/{campaign_id:id}", update_campaign, methods=["PATCH"], operation_id="patch_campaign", name="patch_campaign"
+)
+
+
+@router.delete("/{campaign_id:id}", status_code=204, operation_id="delete_campaign")
+async def delete_campaign(campaign_id: int, caller: Writer, parts: FromParts) -> Response:
+    """Take it out of every list; sends on the wire complete, and its log stays readable by id."""
+    async with parts.database.workspace(caller.workspace_id) as connection:
+        if not await pg_campaigns.delete(connection, caller.workspace_id, campaign_id, caller.actor):
+            raise not_found("campaign")
+    parts.wake_outbox()
+    return Response(status_code=204)
+
+
+@router.post("/{campaign_id:id}/start", operation_id="start_campaign")
+async def start_campaign(campaign_id: int, caller: Controller, parts: FromParts) -> Response:
+    """Start or resume; on a running campaign nothing happens."""
+    return await _move(campaign_id, "start", caller, parts)
+
+
+@router.post("/{campaign_id:id}/pause", operation_id="pause_campaign")
+async def pause_campaign(campaign_id: int, caller: Controller, parts: FromParts) -> Response:
+    """Halt queued sends until the next start."""
+    return await _move(campaign_id, "pause", caller, parts)
+
+
+@router.post("/{campaign_id:id}/stop", operation_id="stop_campaign")
+async def stop_campaign(campaign_id: int, caller: Controller, parts: FromParts) -> Response:
+    """End it for good; queued sends are discarded."""
+    return await _move(campaign_id, "stop", caller, parts)
+
+
+async def _move(campaign_id: int, action: str, caller: Caller, parts: Parts) -> Response:
+    async with parts.database.workspace(caller.workspace_id) as connection:
+        outcome, status = await pg_campaigns.transition(
+            connection, caller.workspace_id, campaign_id, action, caller.actor
+        )
+        match outcome:
+            case "not_found":
+                raise not_found("campaign")
+            case "refused":
+                raise conflict("transition_refused", refusal(action, status))
+            case "import_running":
+                raise conflict("import_running", "An import of contacts is under way; start when it is completed.")
+            case "no_contacts":
+                raise invalid({"contacts": ["a broadcast needs at least one contact"]}, code="no_contacts")
+        shown = await _get(connection, campaign_id)
+    parts.wake_outbox()
+    return answer(shown)
+
+
+async def _demand_valid(
+    connection: Connection, parts: Parts, new: dict[str, Any], given: set[str], *, old: dict[str, Any] | None = None
+) -> None:
+    problems = campaign_problems(
+        new,
+        given,
+        time_zones=parts.time_zones,
+        now=now(),
+        old_scheduled_at=old["scheduled_at"] if old else None,
+    )
+    account_id = new["telegram_account_id"]
+    if (old is None or account_id != old["telegram_account_id"]) and not await pg_campaigns.account_exists(
+        connection, account_id
+    ):
+        problems["telegram_account_id"] = ["is not a Telegram account of this workspace"]
+    if problems:
+        raise invalid(problems)
+
+
+async def _get(connection: Connection, campaign_id: int) -> dict[str, Any]:
+    row = await pg_campaigns.get(connection, campaign_id)
+    if row is None:
+        raise not_found("campaign")
+    return shown_campaign(row)

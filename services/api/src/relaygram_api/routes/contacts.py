@@ -1,0 +1,126 @@
+"""Contacts of a campaign: importing them, and listing them as senders."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+
+from relaygram_api.adapters import pg_imports, pg_senders
+from relaygram_api.answers import answer, page_answer, seconds
+from relaygram_api.checked_route import CheckedRoute, caller_with, concerns, media_type, parse_json
+from relaygram_api.errors import ApiError, invalid
+from relaygram_api.fields import Page, PerPage, QueryText, offset_of
+from relaygram_api.import_view import shown_import
+from relaygram_api.parts import Caller, FromParts, Parts
+from relaygram_api.things import exists
+from relaygram_api.upload import begin_import, demand_campaign, receive_csv, store
+
+router = APIRouter(prefix="/campaigns/{campaign_id:id}", route_class=CheckedRoute, tags=["Contacts"])
+_CAP = 100
+_MOST_JSON_CONTACTS = 10_000
+
+_UPLOAD_BODY = {
+    "requestBody": {
+        "required": True,
+        "description": "JSON, or a CSV file: a header with any of `telegram_user_id`, `handle`, `phone`, then "
+        "`first_name`, `last_name`, `tags` (separated by `|`), `time_zone` and columns of your own; `,` or `;`; UTF-8.",
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["contacts"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "contacts": {
+                            "type": "array",
+                            "minItems": 1,
+                            "maxItems": _MOST_JSON_CONTACTS,
+                            "items": {"type": "object"},
+                        }
+                    },
+                },
+                "example": {"contacts": [{"handle": "@jane_doe", "first_name": "Jane", "tags": ["vip"]}]},
+            },
+            "text/csv": {"schema": {"type": "string"}, "example": "handle,first_name,tags\n@jane_doe,Jane,vip\n"},
+        },
+    }
+}
+
+
+@router.post("/contacts", status_code=202, operation_id="import_contacts", openapi_extra=_UPLOAD_BODY)
+async def import_contacts(
+    campaign_id: int,
+    request: Request,
+    parts: FromParts,
+) -> Response:
+    """Add people. The work is done in the background: `GET /imports/{id}` tells how far it is."""
+    kind = media_type(request)
+    if kind not in ("application/json", "text/csv"):
+        raise ApiError(415, "unsupported_media_type", "The body must be application/json or text/csv.")
+    parsed = parse_json(await request.body()) if kind == "application/json" else None
+    caller = _writer(request)
+    if kind == "application/json":
+        import_id = await _import_json(request, parts, caller, campaign_id, parsed)
+    else:
+        await demand_campaign(parts, caller, campaign_id)
+        import_id = await receive_csv(request, parts, caller, campaign_id)
+    parts.wake_imports()
+    async with parts.database.workspace(caller.workspace_id) as connection:
+        row = await pg_imports.get(connection, import_id)
+    return answer(shown_import(row or {}), status=202)
+
+
+async def _import_json(request: Request, parts: Parts, caller: Caller, campaign_id: int, parsed: Any) -> int:
+    await demand_campaign(parts, caller, campaign_id)
+    if not isinstance(parsed, dict):
+        raise invalid({"body": ["must be a JSON object"]})
+    problems = {name: ["is not a known field"] for name in parsed if name != "contacts"}
+    contacts = parsed.get("contacts")
+    if not isinstance(contacts, list) or not 1 <= len(contacts) <= _MOST_JSON_CONTACTS:
+        problems["contacts"] = [f"should be a list of 1 to {_MOST_JSON_CONTACTS} people"]
+    if problems:
+        raise invalid(problems)
+    import_id = await begin_import(parts, caller, campaign_id, "json")
+    await store(parts, caller, import_id, await request.body())
+    return import_id
+
+
+@router.get("/senders", operation_id="list_senders")
+@concerns(exists("campaign_id", "campaign_exists", "campaign"))
+async def list_senders(
+    campaign_id: int,
+    caller: Annotated[Caller, caller_with("senders:read")],
+    parts: FromParts,
+    page: Annotated[Page, Query()] = 1,
+    per_page: Annotated[PerPage, Query(description=f"Cut to {_CAP}.")] = 25,
+    status: Annotated[Literal["pending", "sent", "replied", "failed"] | None, Query()] = None,
+    q: Annotated[QueryText | None, Query(description="Part of the first name, last name or handle.")] = None,
+) -> Response:
+    """The people of a campaign, in the order they were added."""
+    per_page = min(per_page, _CAP)
+    async with parts.database.workspace(caller.workspace_id) as connection:
+        await pg_senders.demand_campaign(connection, campaign_id)
+        wanted = pg_senders.Filter(status, q)
+        total, is_capped = await pg_senders.count(connection, campaign_id, wanted)
+        rows = await pg_senders.page(connection, campaign_id, wanted, limit=per_page, offset=offset_of(page, per_page))
+    capped = {"total_is_capped": is_capped} if status or q else {}
+    return page_answer([_shown(row) for row in rows], page=page, per_page=per_page, total=total, **capped)
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "campaign_id": row["campaign_id"],
+        "telegram_user_id": row["telegram_user_id"],
+        "handle": f"@{row['handle']}" if row["handle"] else None,
+        "first_name": row["first_name"],
+        "last_name": row["last_name"],
+        "status": row["status"],
+        "last_message_at": seconds(row["last_message_at"]),
+        "last_reply_at": seconds(row["last_reply_at"]),
+        "tags": row["tags"],
+    }
+
+
+def _writer(request: Request) -> Caller:
+    caller: Caller = caller_with("campaigns:write").dependency(request)
+    return caller

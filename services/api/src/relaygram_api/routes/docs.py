@@ -1,0 +1,5 @@
+"""The pages about the API."""
+
+from fastapi import APIRouter
+
+router = APIRouter()

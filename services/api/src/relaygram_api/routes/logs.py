@@ -1,0 +1,103 @@
+"""The log of a campaign."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from relaygram_api.adapters import pg_logs
+from relaygram_api.answers import micros, page_answer
+from relaygram_api.checked_route import CheckedRoute, caller_with, concerns
+from relaygram_api.core.log_query import LogQuery, LogQueryError, encode_cursor
+from relaygram_api.errors import invalid, not_found
+from relaygram_api.fields import Moment, Page, PerPage, QueryId, QueryText
+from relaygram_api.parts import Caller, FromParts
+from relaygram_api.things import exists
+from relaygram_common.contracts.delivery import MAX_ID
+
+router = APIRouter(prefix="/campaigns/{campaign_id:id}", route_class=CheckedRoute, tags=["Logs"])
+_CAP = 200
+
+
+def _query(
+    per_page: Annotated[PerPage, Query(description=f"Cut to {_CAP}.")] = 25,
+    page: Annotated[Page, Query(description="From 1. With a filter up to row 10,000; beyond, use `cursor`.")] = 1,
+    status: Annotated[Literal["sent", "failed", "pending"] | None, Query()] = None,
+    since: Annotated[Moment | None, Query(description="Only rows made strictly after this.")] = None,
+    since_id: Annotated[int | None, Query(ge=0, le=MAX_ID, description="Only rows with a greater `id`.")] = None,
+    sender_id: Annotated[QueryId | None, Query(description="Only this contact's rows.")] = None,
+    order: Annotated[Literal["asc", "desc"], Query(description="By time; polling needs `asc`.")] = "asc",
+    changed_since: Annotated[
+        int | None, Query(ge=0, le=MAX_ID, description="Only rows with a greater `revision`, ordered by it.")
+    ] = None,
+    cursor: Annotated[QueryText | None, Query(description="`meta.cursor.next` of the page before.")] = None,
+    code: Annotated[QueryText | None, Query(description="Only rows with this error code.")] = None,
+    q: Annotated[QueryText | None, Query(description="Part of the body.")] = None,
+) -> LogQuery:
+    return LogQuery(
+        per_page=min(per_page, _CAP),
+        page=page,
+        order=order,
+        status=status,
+        since=since,
+        since_id=since_id,
+        sender_id=sender_id,
+        changed_since=changed_since,
+        code=code,
+        q=q,
+        cursor=cursor,
+    )
+
+
+@router.get("/logs", operation_id="list_logs")
+@concerns(exists("campaign_id", "campaign_existed", "campaign"))
+async def list_logs(
+    campaign_id: int,
+    caller: Annotated[Caller, caller_with("logs:read")],
+    parts: FromParts,
+    query: Annotated[LogQuery, Depends(_query)],
+) -> Response:
+    """Every message of the campaign, in the order they were made; also of a deleted campaign."""
+    try:
+        async with parts.database.workspace(caller.workspace_id) as connection:
+            found = await pg_logs.read(connection, campaign_id, query)
+    except LogQueryError as error:
+        raise invalid({error.field: [error.problem]}) from None
+    if found is None:
+        raise not_found("campaign")
+    capped = {"total_is_capped": found.is_capped} if query.has_other_filter else {}
+    following = encode_cursor(query.sort, query.order, found.last) if found.last is not None else None
+    return page_answer(
+        [_shown(row) for row in found.rows],
+        page=query.page,
+        per_page=query.per_page,
+        total=found.total,
+        cursor={"next": following},
+        **capped,
+    )
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    error = {"code": row["error_code"], "message": row["error_message"] or ""} if row["error_code"] else None
+    return {
+        "id": row["id"],
+        "campaign_id": row["campaign_id"],
+        "sender_id": row["sender_id"],
+        "direction": "outbound",
+        "body": row["body"],
+        "status": row["status"],
+        "telegram_message_id": _text(row["telegram_message_id"]),
+        "triggered_by_message_id": _text(row["triggered_by_message_id"]),
+        "sequence_step": row["step"],
+        "error": error,
+        "sent_at": micros(row["sent_at"]),
+        "created_at": micros(row["created_at"]),
+        "revision": row["revision"],
+        "attempts": row["attempt"],
+        "read_at": micros(row["read_at"]),
+        "replied_at": micros(row["replied_at"]),
+        "job_id": str(row["job_id"]),
+    }
+
+
+def _text(number: int | None) -> str | None:
+    return None if number is None else str(number)

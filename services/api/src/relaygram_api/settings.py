@@ -1,0 +1,27 @@
+"""What the api is told by its environment."""
+
+from pydantic import Field
+
+from relaygram_common.settings import ServiceSettings
+
+
+class ApiSettings(ServiceSettings):
+    """Settings of the api."""
+
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(default=8080, ge=0, le=65535)
+    # Given in stacks with a sandbox: accounts may then be without limits, as no real Telegram minds.
+    telegram_sandbox_address: str | None = None
+    # Requests a minute and token, twice as many in a burst; 0 is no limit.
+    rate_limit_per_minute: int = Field(default=120, ge=0, le=1_000_000)
+    login_failures_per_minute: int = Field(default=5, ge=1, le=10_000)
+    max_json_bytes: int = Field(default=1024 * 1024, ge=1024)
+    max_csv_bytes: int = Field(default=256 * 1024 * 1024, ge=1024)
+    max_import_lines: int = Field(default=1_000_000, ge=1)
+    # An upload that stands still for so long is given up.
+    upload_idle_seconds: float = Field(default=30.0, gt=0)
+    # A worker that has not renewed its import for so long is taken for dead, and another one repeats the work.
+    import_lease_seconds: float = Field(default=30.0, gt=0)
+    import_poll_seconds: float = Field(default=1.0, gt=0)
+    # PostgreSQL counts as away when it has not answered a trivial statement within this time.
+    database_answer_seconds: float = Field(default=1.5, gt=0)

@@ -1,0 +1,10 @@
+-- name: begin_in_workspace
+-- One round trip opens the transaction and says whom it works for. The number is put in by the adapter, which makes
+-- it an integer first: a simple query takes no parameters.
+begin; set local relaygram.workspace_id = '{workspace_id}'
+
+-- name: commit
+commit
+
+-- name: rollback
+rollback

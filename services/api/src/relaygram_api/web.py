@@ -1,0 +1,63 @@
+"""The ASGI application: routes, how errors are answered, and the gate in front."""
+
+from typing import Any
+
+from fastapi import FastAPI, HTTPException, Request, Response
+from starlette.middleware import Middleware
+from starlette.routing import Match
+
+from relaygram_api.answers import json_response
+from relaygram_api.errors import ApiError
+from relaygram_api.gate import Gate
+from relaygram_api.parts import Parts
+from relaygram_api.routes import accounts, campaigns, contacts, docs, imports, logs, session, tokens
+
+PREFIX = "/api/v1"
+
+
+def create_app(parts: Parts | None) -> FastAPI:
+    """The application; without parts it only describes itself (for the OpenAPI document)."""
+    app = FastAPI(
+        title="Relaygram",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        middleware=[Middleware(Gate, parts=parts)] if parts is not None else [],
+        exception_handlers={HTTPException: _answer_error, 404: _answer_error, 405: _answer_error},
+    )
+    app.state.parts = parts
+    for noun in (session, tokens, accounts, campaigns, contacts, imports, logs):
+        app.include_router(noun.router, prefix=PREFIX)
+    app.include_router(docs.router, include_in_schema=False)
+    return app
+
+
+async def _answer_error(request: Request, error: Exception) -> Response:
+    known = _as_api_error(request, error)
+    return json_response(known.content(request.state.request_id), known.status_code, known.headers)
+
+
+def _as_api_error(request: Request, error: Exception) -> ApiError:
+    if isinstance(error, ApiError):
+        return error
+    status = error.status_code if isinstance(error, HTTPException) else getattr(error, "status_code", 500)
+    if status == 404:
+        return ApiError(404, "not_found", "There is nothing at this address.")
+    if status == 405:
+        allowed = ", ".join(_allowed_methods(request))
+        return ApiError(405, "method_not_allowed", f"Allowed here: {allowed}.", headers={"Allow": allowed})
+    return ApiError(status, "bad_request", str(getattr(error, "detail", "The request can not be understood.")))
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    methods: set[str] = set()
+    for route in request.app.routes:
+        match, _ = route.matches(request.scope)
+        if match is not Match.NONE:
+            methods |= set(_methods_of(route))
+    return sorted(methods)
+
+
+def _methods_of(route: Any) -> set[str]:
+    return getattr(route, "methods", None) or set()

@@ -1,0 +1,21 @@
+"""The api over a real PostgreSQL and NATS, called through its real ASGI application.
+
+fixture   gives
+--------  -------------------------------------------------------------------------------------------
+api       Api: .client (a token with all abilities), .parts, .database, calls that tests often make
+"""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.api.support import Api, running_api
+from tests.support.servers import Database
+
+from relaygram_local_stack.servers import NatsServer
+
+
+@pytest.fixture(scope="module")
+async def api(database: Database, provisioned_nats: NatsServer) -> AsyncIterator[Api]:
+    """One api for the module, in a workspace of its own, as in a stack with a sandbox and without rate limit."""
+    async with running_api(database, provisioned_nats.url) as running:
+        yield running
