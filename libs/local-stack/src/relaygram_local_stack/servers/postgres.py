@@ -8,8 +8,11 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
+import sys
 import time
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
@@ -26,6 +29,7 @@ from relaygram_local_stack.servers.standalone import StandaloneServer
 PORT = 5432  # only names the socket file
 _INITDB_SECONDS = 120
 _ORPHAN_SECONDS = 10.0
+_SOL_LOCAL, _LOCAL_PEERPID = 0, 0x002  # macOS; Python has no names for them
 
 #: For a laptop: small, yet nothing that would make a benchmark lie (fsync and synchronous_commit stay on).
 SETTINGS = {
@@ -48,7 +52,7 @@ SETTINGS = {
     "shared_preload_libraries": "pg_stat_statements",
 }
 #: For servers whose data nobody needs after a power cut.
-VOLATILE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+VOLATILE = {"fsync": "off", "full_page_writes": "off"}
 
 
 def postgres_binaries() -> Path:
@@ -166,25 +170,38 @@ class Postgres(StandaloneServer):
         lines = self._status()
         if not lines:
             return
-        pid = int(lines[0])
-        if self._answers():
-            os.kill(pid, signal.SIGINT)
-            deadline = time.monotonic() + _ORPHAN_SECONDS
-            while self._answers():
-                if time.monotonic() > deadline:
-                    raise StackError(f"another PostgreSQL (pid {pid}) uses {self._folders.data} and does not stop")
-                time.sleep(0.02)
-        elif _is_alive(pid):
+        pid, was_told = int(lines[0]), False
+        deadline = time.monotonic() + _ORPHAN_SECONDS
+        while (listener := self._listener()) is not None or (was_told and self._status()[:1] == lines[:1]):
+            if time.monotonic() > deadline:
+                raise StackError(f"PostgreSQL {pid} still uses {self._folders.data} and does not stop")
+            if listener == pid and not was_told:
+                was_told = True
+                with suppress(ProcessLookupError):  # dead already: its children still hold the socket for a moment
+                    os.kill(pid, signal.SIGINT)
+            time.sleep(0.02)
+        if _is_alive(pid) and self._status()[:1] == lines[:1]:
             (self._folders.data / "postmaster.pid").unlink(missing_ok=True)
 
-    def _answers(self) -> bool:
+    def _listener(self) -> int | None:
+        """The process that listens on our socket (0 where the system does not tell), None when nobody does."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             probe.settimeout(1.0)
             try:
                 probe.connect(str(self._folders.socket / f".s.PGSQL.{PORT}"))
+                return peer_pid(probe)
             except OSError:
-                return False
-        return True
+                return None
+
+
+def peer_pid(connection: socket.socket) -> int:
+    """Who listens at the other end of a unix socket; 0 where the system does not tell."""
+    if sys.platform == "linux":
+        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        return int(struct.unpack("3i", credentials)[0])
+    if sys.platform == "darwin":
+        return int.from_bytes(connection.getsockopt(_SOL_LOCAL, _LOCAL_PEERPID, 4), sys.byteorder)
+    return 0
 
 
 def _is_alive(pid: int) -> bool:
