@@ -131,6 +131,9 @@ async def test_bad_requests_are_told_what_is_wrong(
 async def test_a_body_that_is_not_json_is_told_so(sandbox: SandboxProcess) -> None:
     answer = await sandbox.control.post("/users", content=b"{", headers={"content-type": "application/json"})
     assert (answer.status_code, answer.json()) == (422, {"message": "the body is not JSON"})
+    answer = await sandbox.control.post("/users", content=b'{"first_name": "Ann"}')
+    assert answer.status_code == 422
+    assert "application/json" in answer.json()["message"]
 
 
 async def test_unknown_people_in_bodies_are_named(sandbox: SandboxProcess) -> None:

@@ -105,10 +105,15 @@ async def _serve(sandbox: Sandbox, running: Running, resources: Resources) -> No
     mtproto = await loop.create_server(telegram.server.accept_connection, sock=resources.clients, backlog=_BACKLOG)
     telegram.intentions.start()
     config = uvicorn.Config(
-        build_control(sandbox), log_config=None, log_level="warning", lifespan="off", access_log=False
+        build_control(sandbox),
+        log_config=None,
+        log_level="warning",
+        lifespan="off",
+        access_log=False,
+        timeout_graceful_shutdown=1,
     )
-    config.timeout_graceful_shutdown = 1
     control_server = ControlServer(config)
+    control.listen(_BACKLOG)  # whoever reads the line below may connect at once
     serving = asyncio.create_task(control_server.serve(sockets=[control]))
     sweeping = asyncio.create_task(_sweep(telegram.server))
     sys.stdout.write(

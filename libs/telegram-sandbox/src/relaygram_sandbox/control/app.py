@@ -27,8 +27,10 @@ def build_control(sandbox: Sandbox) -> FastAPI:
     return app
 
 
-def _invalid(_: Request, error: Exception) -> JSONResponse:
+def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for nothing else
+    if isinstance(error.body, bytes) and "json" not in request.headers.get("content-type", ""):
+        return JSONResponse({"message": "send the body as Content-Type: application/json"}, status_code=422)
     return JSONResponse({"message": "; ".join(map(_said, error.errors()[:5]))}, status_code=422)
 
 
