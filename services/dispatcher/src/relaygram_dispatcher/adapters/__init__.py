@@ -1,0 +1,1 @@
+"""What the dispatcher touches: PostgreSQL and JetStream, one thing a file."""

@@ -1,0 +1,98 @@
+"""The dispatcher's parts and how they are connected."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from relaygram_common.database.pool import EVERY_WORKSPACE, close_pool, create_pool
+from relaygram_common.jetstream.connection import Reconnects, connect, make_broker
+from relaygram_common.jetstream.publisher import WindowPublisher
+from relaygram_common.outbox import OutboxRelay
+from relaygram_common.runner import Runtime
+from relaygram_common.topology import SEND_JOBS
+from relaygram_dispatcher.adapters.nats_out import NatsOut
+from relaygram_dispatcher.adapters.nats_queues import NatsQueues
+from relaygram_dispatcher.adapters.pg_log import PgLog
+from relaygram_dispatcher.adapters.pg_runs import PgRuns
+from relaygram_dispatcher.completion import Completion
+from relaygram_dispatcher.ending import Ending
+from relaygram_dispatcher.expansion import Expansion
+from relaygram_dispatcher.handlers import subscribe
+from relaygram_dispatcher.reconciler import Reconciler
+from relaygram_dispatcher.runs import RunLoop
+from relaygram_dispatcher.schedule import Schedule
+from relaygram_dispatcher.settings import DispatcherSettings
+from relaygram_dispatcher.sweep import Sweep
+
+
+@asynccontextmanager
+async def build(settings: DispatcherSettings, runtime: Runtime) -> AsyncIterator[None]:
+    """PostgreSQL, NATS, the loops, then the door for commands; stopped in reverse."""
+    pool = await create_pool(
+        settings.postgres_dsn,
+        application_name="relaygram-dispatcher",
+        workspace=EVERY_WORKSPACE,
+        max_size=settings.postgres_pool_size,
+    )
+    reconnects = Reconnects()
+    broker = make_broker(settings.nats_url, name="relaygram-dispatcher", reconnects=reconnects)
+    try:
+        client = await connect(broker)
+        await client.jetstream(timeout=5).stream_info(SEND_JOBS)
+    except BaseException:
+        await broker.stop()
+        await close_pool(pool)
+        raise
+    publisher = WindowPublisher(client)
+    reconnects.listen(publisher.reconnected)
+    await publisher.start()
+
+    relay = OutboxRelay(pool, client, publisher)
+    runs = PgRuns(pool, owner=settings.instance, lease_seconds=settings.run_lease_seconds)
+    pg_log = PgLog(pool, page_size=settings.page_size)
+    out, queues = NatsOut(publisher), NatsQueues(client, publisher)
+    ending = Ending(runs, pg_log, queues, out)
+    loop = RunLoop(
+        runs,
+        Expansion(
+            runs,
+            out,
+            page_size=settings.page_size,
+            max_jobs_ahead=settings.max_jobs_ahead,
+            max_seconds_ahead=settings.max_seconds_ahead,
+        ),
+        Completion(runs, relay),
+        ending,
+        Reconciler(pg_log, queues, out),
+        poll_seconds=settings.run_poll_seconds,
+        reconcile_after_seconds=settings.reconcile_after_seconds,
+        concurrent_runs=settings.concurrent_runs,
+    )
+    schedule = Schedule(runs, loop, relay, poll_seconds=settings.run_poll_seconds)
+    sweep = Sweep(pg_log, queues, ending, every_seconds=settings.sweep_seconds)
+    subscribe(broker, publisher, loop)
+
+    async def postgres_there() -> None:
+        await pool.fetchval("select 1")
+
+    async def nats_there() -> None:
+        await client.jetstream(timeout=1.5).stream_info(SEND_JOBS)
+
+    runtime.health.add("postgres", postgres_there)
+    runtime.health.add("nats", nats_there)
+    loops = [
+        runtime.spawn(relay.run(), name="outbox-relay"),
+        runtime.spawn(loop.run(), name="runs"),
+        runtime.spawn(schedule.run(), name="schedule"),
+        runtime.spawn(sweep.run(), name="sweep"),
+    ]
+    await broker.start()
+    try:
+        yield
+    finally:
+        for task in loops:
+            task.cancel()
+        await asyncio.wait(loops)
+        await loop.stop()
+        await broker.stop()
+        await close_pool(pool)

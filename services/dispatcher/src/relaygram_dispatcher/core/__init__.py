@@ -1,0 +1,1 @@
+"""All rules of dispatching as values in, values out."""

@@ -1,0 +1,45 @@
+"""The dispatcher's door: commands ring, the rows decide."""
+
+from faststream import AckPolicy
+from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
+from pydantic import ValidationError
+
+from relaygram_common.contracts.doorbells import CampaignCommand
+from relaygram_common.jetstream.dead_letters import dead_letter
+from relaygram_common.jetstream.publisher import PublishError, WindowPublisher
+from relaygram_common.topology import CAMPAIGN_COMMANDS, DISPATCHER
+from relaygram_dispatcher.runs import RunLoop
+
+_AGAIN_SECONDS = 1.0
+
+
+def subscribe(broker: NatsBroker, publisher: WindowPublisher, runs: RunLoop) -> None:
+    """Listen to CAMPAIGN_COMMANDS; call before the broker starts."""
+
+    @broker.subscriber(
+        "campaign.command.>",
+        durable=DISPATCHER,
+        stream=JStream(CAMPAIGN_COMMANDS, declare=False),
+        pull_sub=PullSub(batch_size=20, timeout=5.0),
+        ack_policy=AckPolicy.MANUAL,  # each other policy loses messages or turns in circles when something fails
+        decoder=_raw,
+    )
+    async def on_command(payload: bytes, message: NatsMessage) -> None:
+        try:
+            CampaignCommand.model_validate_json(payload)
+        except ValidationError as error:
+            problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+            reason = f"not a campaign command: {'.'.join(map(str, problem['loc'])) or 'body'}: {problem['msg']}"
+            try:
+                await dead_letter(publisher, message.raw_message, reason=reason)
+            except PublishError:
+                await message.nack(delay=_AGAIN_SECONDS)
+                return
+        else:
+            runs.wake()
+        await message.ack()
+
+
+async def _raw(message: NatsMessage) -> bytes:
+    """What fails validation must reach the handler too, so that it gets to DEAD_LETTERS."""
+    return message.body if isinstance(message.body, bytes) else bytes(message.body)

@@ -1,0 +1,45 @@
+"""Heals what got lost on the way: a stream, a queue, an event between the ledger and the log.
+
+Never from a missing row alone: a job that is published again is judged by the gateway's admission, which answers from
+the ledger what is decided already. So reconciling too often costs time and nothing else.
+"""
+
+from datetime import UTC, datetime
+
+import structlog
+
+from relaygram_dispatcher import metrics
+from relaygram_dispatcher.adapters.nats_out import NatsOut
+from relaygram_dispatcher.adapters.nats_queues import NatsQueues
+from relaygram_dispatcher.adapters.pg_log import PgLog
+from relaygram_dispatcher.core.pages import job_again, jobs_of, queued_events
+from relaygram_dispatcher.core.run import Run
+
+log = structlog.get_logger(__name__)
+
+
+class Reconciler:
+    """For a running campaign that should move and does not."""
+
+    def __init__(self, pg_log: PgLog, queues: NatsQueues, out: NatsOut) -> None:
+        self._log = pg_log
+        self._queues = queues
+        self._out = out
+
+    async def work(self, run: Run) -> None:
+        """Publish the jobs of undecided messages again, unless they are waiting in their queue."""
+        if await self._queues.waiting(run.account_id, run.campaign_id):
+            return
+        content, again = await self._log.content(run), 0
+        async for page in self._log.pending(run):
+            await self._out.jobs([job_again(content, message) for message in page])
+            again += len(page)
+        if run.rows < run.jobs_made:
+            async for people in self._log.unlogged(run):
+                events = queued_events(content, people, now=datetime.now(UTC))
+                await self._out.events(events)
+                await self._out.jobs(jobs_of(events))
+                again += len(people)
+        await self._log.note_reconciled(run)
+        metrics.JOBS_AGAIN.inc(again)
+        log.warning("run.reconciled", campaign_id=run.campaign_id, jobs=again)

@@ -1,0 +1,49 @@
+-- name: run_content
+-- What an outcome's event says beside its message.
+select c.body as template, c.reference, c.entity_id, c.application_id,
+       a.handle as account_handle, a.telegram_user_id as account_user_id
+  from control.campaigns c join control.telegram_accounts a on a.id = c.telegram_account_id
+ where c.id = $1
+
+-- name: pending_page
+-- Messages without an outcome in the log, in its order, each with what the ledger holds of it.
+select m.job_id, m.sender_id as contact_id, coalesce(m.step, 0) as step, coalesce(m.trigger, 'broadcast') as trigger,
+       m.sender, m.destination, m.body, coalesce(m.queued_at, m.created_at) as queued_at, m.position,
+       s.state as ledger_state, coalesce(s.attempt, 0) as attempt, s.body as sent_body, s.telegram_message_id,
+       s.code, s.message, s.decided_at
+  from delivery.messages m
+  left join telegram.sends s on s.job_id = m.job_id
+ where m.campaign_id = $1 and m.status = 'pending' and m.position > $2 and m.sender_id is not null
+ order by m.position
+ limit $3
+
+-- name: unlogged_page
+-- People before the cursor of whom the log knows nothing: their `queued` event was lost with its stream.
+select p.id, p.telegram_user_id, p.handle, p.first_name, p.last_name, p.columns
+  from control.contacts p
+  join dispatch.runs r on r.campaign_id = p.campaign_id and p.id <= r.cursor_contact_id
+ where p.campaign_id = $1 and p.id > $2
+   and not exists (select from delivery.messages m where m.campaign_id = p.campaign_id and m.sender_id = p.id)
+ order by p.id
+ limit $3
+
+-- name: note_reconciled
+update dispatch.runs set reconciled_at = now() where campaign_id = $1 and epoch = $2
+
+-- name: ended_with_pending
+-- Ended campaigns whose log got a row after all, when their run was finished already.
+select r.run_id, r.campaign_id, r.workspace_id, r.account_id, r.epoch, r.jobs_made, r.expanded_generation,
+       c.status, c.deleted_at is not null as deleted, c.contacts_generation, false as importing,
+       k.last_position as rows, k.pending, k.sent + k.failed as finals, k.last_revision, '{}'::jsonb as limits
+  from delivery.campaign_counters k
+  join control.campaigns c on c.id = k.campaign_id
+  join dispatch.runs r on r.campaign_id = k.campaign_id
+ where k.pending > 0 and r.finished_at is not null
+ order by k.campaign_id
+ limit $1
+
+-- name: fates
+-- Of the campaigns that queues are named after: are they still to be sent, and by whom?
+select c.id, c.telegram_account_id as account_id,
+       c.status in ('stopped', 'completed') or c.deleted_at is not null as ended
+  from control.campaigns c where c.id = any ($1::bigint[])

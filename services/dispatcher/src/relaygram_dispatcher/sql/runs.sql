@@ -1,0 +1,102 @@
+-- name: open_runs
+-- Each running broadcast has a run; the first look at it makes one.
+insert into dispatch.runs (campaign_id, workspace_id, account_id)
+select c.id, c.workspace_id, c.telegram_account_id
+  from control.campaigns c
+ where c.status = 'running' and c.mode = 'broadcast' and c.deleted_at is null
+   and not exists (select from dispatch.runs r where r.campaign_id = c.id)
+on conflict (campaign_id) do nothing
+
+-- name: hold_runs
+-- Renews the leases of runs this process works ($3) when a third of their time is gone, and takes free or expired ones.
+-- `epoch` grows with each taking, also by a process of the same name: who worked the run before can write no more.
+with wanted as (
+    select r.campaign_id from dispatch.runs r
+     where r.finished_at is null
+       and (r.lease_until is null or r.lease_until < now()
+            or r.lease_owner = $1 and (r.campaign_id <> all ($3::bigint[])
+                                       or r.lease_until < now() + make_interval(secs => $2::float8 * 2 / 3)))
+     order by r.campaign_id
+     limit $4
+       for update skip locked
+)
+update dispatch.runs r
+   set epoch = r.epoch + case when r.lease_owner = $1 and r.campaign_id = any ($3::bigint[]) then 0 else 1 end,
+       lease_owner = $1,
+       lease_until = now() + make_interval(secs => $2::float8)
+  from wanted w where r.campaign_id = w.campaign_id
+returning r.campaign_id
+
+-- name: release_runs
+-- A dispatcher that ends as told lets others go on at once.
+update dispatch.runs set lease_until = null where lease_owner = $1 and finished_at is null
+
+-- name: held_runs
+-- All that decides what a run needs next, as of one moment.
+select r.run_id, r.campaign_id, r.workspace_id, r.account_id, r.epoch, r.jobs_made, r.expanded_generation,
+       c.status, c.deleted_at is not null as deleted, c.contacts_generation,
+       exists (select from control.imports i where i.campaign_id = r.campaign_id and i.status in ('queued', 'running')) as importing,
+       coalesce(k.last_position, 0) as rows, coalesce(k.pending, 0) as pending, coalesce(k.sent + k.failed, 0) as finals,
+       coalesce(k.last_revision, 0) as last_revision, a.limits
+  from dispatch.runs r
+  join control.campaigns c on c.id = r.campaign_id
+  join control.telegram_accounts a on a.id = r.account_id
+  left join delivery.campaign_counters k on k.campaign_id = r.campaign_id
+ where r.lease_owner = $1 and r.lease_until > now() and r.finished_at is null
+
+-- name: run_page
+-- The next people after the cursor and what their messages share, of one snapshot: an empty page (one row without a
+-- contact) means that everybody of this very generation has been seen. No row: the run is not ours any more, or is
+-- not to be expanded now.
+select r.cursor_contact_id, r.jobs_made, c.contacts_generation, coalesce(k.sent + k.failed, 0) as finals,
+       c.body as template, c.reference, c.entity_id, c.application_id,
+       a.handle as account_handle, a.telegram_user_id as account_user_id,
+       p.id, p.telegram_user_id, p.handle, p.first_name, p.last_name, p.columns
+  from dispatch.runs r
+  join control.campaigns c on c.id = r.campaign_id and c.status = 'running' and c.deleted_at is null
+  join control.telegram_accounts a on a.id = r.account_id
+  left join delivery.campaign_counters k on k.campaign_id = r.campaign_id
+  left join lateral (
+      select q.* from control.contacts q
+       where q.campaign_id = r.campaign_id and q.id > r.cursor_contact_id
+       order by q.id limit $3) p on true
+ where r.campaign_id = $1 and r.epoch = $2 and r.finished_at is null
+ order by p.id
+
+-- name: advance_run
+-- After both acknowledgements, from where the page began and in the own epoch only: nothing is counted twice.
+update dispatch.runs set cursor_contact_id = $4, jobs_made = jobs_made + $5
+ where campaign_id = $1 and epoch = $2 and cursor_contact_id = $3 and finished_at is null
+returning jobs_made
+
+-- name: mark_expanded
+-- Everybody of generation $4 has a job. A contact added since then has made a newer generation.
+update dispatch.runs set expanded_generation = $4
+ where campaign_id = $1 and epoch = $2 and cursor_contact_id = $3 and finished_at is null
+returning expanded_generation
+
+-- name: new_epoch
+-- Ends the expansion of a stopped campaign for whoever still believes to hold the run.
+update dispatch.runs set epoch = epoch + 1 where campaign_id = $1 and epoch = $2 returning epoch
+
+-- name: transition
+-- The state table and its consequences (version, public event, doorbell) are the function's.
+select outcome, status, version from control.transition($1, $2, $3, $4)
+
+-- name: still_complete
+-- Asked after transition() has locked the campaign, in the same transaction: an import commits before or waits.
+select r.finished_at is null and r.expanded_generation = c.contacts_generation
+       and not exists (select from control.imports i where i.campaign_id = c.id and i.status in ('queued', 'running'))
+       and coalesce((select k.sent + k.failed from delivery.campaign_counters k where k.campaign_id = c.id), 0) = r.jobs_made
+  from dispatch.runs r join control.campaigns c on c.id = r.campaign_id
+ where r.campaign_id = $1 and r.epoch = $2
+
+-- name: finish_run
+update dispatch.runs set finished_at = now() where campaign_id = $1 and epoch = $2 and finished_at is null
+returning run_id
+
+-- name: due_starts
+-- Drafts whose time has come.
+select c.workspace_id, c.id from control.campaigns c
+ where c.status = 'draft' and c.scheduled_at <= now() and c.deleted_at is null
+ order by c.scheduled_at limit $1
