@@ -8,10 +8,10 @@ api       Api: .client (a token with all abilities), .parts, .database, calls th
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.api.support import Api, running_api
-from tests.support.servers import Database
 
 from relaygram_local_stack.servers import NatsServer
+from tests.api.support import Api, running_api
+from tests.support.servers import Database
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,6 @@ from typing import Any
 
 import asyncpg
 import httpx
-from tests.support.servers import Database
-from tests.support.waiting import eventually
 
 from relaygram_api.app import make_parts
 from relaygram_api.parts import Parts
@@ -18,6 +16,8 @@ from relaygram_api.web import create_app
 from relaygram_common import identity
 from relaygram_common.runner import Runtime
 from relaygram_common.security.sealing import new_key
+from tests.support.servers import Database
+from tests.support.waiting import eventually
 
 KEY = new_key("test")
 EMAIL = "jane@example.com"

@@ -4,17 +4,17 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import httpx
 import pytest
-from tests.api.support import EMAIL, KEY
-from tests.support.servers import Database
-from tests.support.waiting import eventually
 
 from relaygram_common import identity
 from relaygram_local_stack.servers import NatsServer
+from tests.api.support import EMAIL, KEY
+from tests.support.servers import Database
+from tests.support.waiting import eventually
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 import asyncpg
 import pytest
-from tests.support.servers import Database
 
 from relaygram_common.database.statements import Statements
+from tests.support.servers import Database
 
 STATEMENTS = Statements("relaygram_api")
 # Several statements in one simple query, which can not be prepared; other tests run them.

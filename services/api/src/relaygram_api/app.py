@@ -46,6 +46,7 @@ async def make_parts(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[P
         runtime.spawn(worker.run(), name="imports")
         yield Parts(
             settings=settings,
+            health=runtime.health,
             database=database,
             sealer=sealer,
             time_zones=time_zones,

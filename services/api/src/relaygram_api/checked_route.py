@@ -14,6 +14,8 @@ from relaygram_api.parts import Caller
 from relaygram_common.security.tokens import allows
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+PREFIX = "/api/v1"
+_JSON = frozenset({"application/json"})
 Exists = Callable[[Request], Awaitable[None]]
 
 
@@ -32,16 +34,12 @@ class CheckedRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
         exists: Exists | None = getattr(self.endpoint, "concerns", None)
-        takes_json = self.body_field is not None
+        accepted: frozenset[str] = getattr(self.endpoint, "takes", _JSON if self.body_field else frozenset())
 
         async def checked(request: Request) -> Response:
             request = _JsonRequest(request.scope, request.receive)
-            if takes_json:
-                if request.headers.get("content-type") or await request.body():
-                    demand_json(request)
-                if not await request.body():
-                    raise invalid({"body": ["is required"]})
-                await request.json()
+            if accepted:
+                await _check_body(request, accepted)
             try:
                 return await handle(request)
             except RequestValidationError as error:
@@ -52,6 +50,28 @@ class CheckedRoute(APIRoute):
         return checked
 
 
+async def _check_body(request: Request, accepted: frozenset[str]) -> None:
+    kind = media_type(request)
+    if kind not in accepted:
+        if not kind and not await request.body():
+            raise invalid({"body": ["is required"]})
+        raise ApiError(415, "unsupported_media_type", f"The body must be {' or '.join(sorted(accepted))}.")
+    if kind in _JSON:
+        if not await request.body():
+            raise invalid({"body": ["is required"]})
+        await request.json()
+
+
+def takes(*kinds: str) -> Callable[[Endpoint], Endpoint]:
+    """The endpoint reads the body itself, which is of one of these media types."""
+
+    def mark(endpoint: Endpoint) -> Endpoint:
+        endpoint.takes = frozenset(kinds)  # type: ignore[attr-defined]
+        return endpoint
+
+    return mark
+
+
 def concerns(exists: Exists) -> Callable[[Endpoint], Endpoint]:
     """The endpoint is about a thing: when its fields are wrong, first say 404 if there is no such thing."""
 
@@ -60,12 +80,6 @@ def concerns(exists: Exists) -> Callable[[Endpoint], Endpoint]:
         return endpoint
 
     return mark
-
-
-def demand_json(request: Request) -> None:
-    """415 unless the body says that it is JSON."""
-    if media_type(request) != "application/json":
-        raise ApiError(415, "unsupported_media_type", "The body must be application/json.")
 
 
 def media_type(request: Request) -> str:
@@ -93,6 +107,7 @@ def caller_with(ability: str) -> Any:
             raise forbidden(ability)
         return known
 
+    caller.ability = ability  # type: ignore[attr-defined]  # read by the OpenAPI document
     return Depends(caller)
 
 

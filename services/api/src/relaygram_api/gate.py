@@ -14,6 +14,7 @@ import asyncpg
 import orjson
 import structlog
 from fastapi import HTTPException
+from prometheus_client import Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from relaygram_api.adapters import pg_tokens
@@ -28,6 +29,12 @@ _OPEN = frozenset({"/api/v1/login"})
 _UPLOAD = re.compile(r"/api/v1/campaigns/[0-9]+/contacts")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _GONE = (asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, asyncpg.InsufficientResourcesError)
+_requests = Histogram(
+    "relaygram_http_request_seconds",
+    "Requests by route and status, and how long they took",
+    ["method", "route", "status"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+)
 
 
 class Gate:
@@ -51,6 +58,8 @@ class Gate:
             await self._app(scope, _bounded(receive, limit), exchange.send)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes an answer here
             await exchange.fail(error)
+        finally:
+            exchange.observe()
 
     def _size_limit(self, scope: Scope, headers: MutableMapping[str, str]) -> int:
         settings = self._parts.settings
@@ -86,6 +95,9 @@ class _Exchange:
         self.extra_headers: dict[str, str] = {}
         self._send = send
         self._started = False
+        self._status = 0
+        self._scope = scope
+        self._begun = time.monotonic()
         scope.setdefault("state", {})["request_id"] = self.request_id
         self._where = f"{scope['method']} {scope['path'][:200]}"
 
@@ -93,12 +105,19 @@ class _Exchange:
         """Add our headers to the head of the answer."""
         if message["type"] == "http.response.start":
             self._started = True
+            self._status = message["status"]
             more = {"x-request-id": self.request_id, **self.extra_headers}
             message["headers"] = [
                 *message.get("headers", []),
                 *((name.encode(), value.encode()) for name, value in more.items()),
             ]
         await self._send(message)
+
+    def observe(self) -> None:
+        """Count the request, by route: paths are as many as there are ids."""
+        route = getattr(self._scope.get("route"), "path_format", "none")
+        method = self._scope["method"] if route != "none" else "any"
+        _requests.labels(method, route, self._status).observe(time.monotonic() - self._begun)
 
     async def fail(self, error: Exception) -> None:
         """Answer an error; too late when the answer has begun."""

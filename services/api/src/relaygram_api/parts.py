@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from relaygram_api.adapters.pg_workspace import Database
 from relaygram_api.limiter import FailureLimiter, RateLimiter
 from relaygram_api.settings import ApiSettings
+from relaygram_common.health import Health
 from relaygram_common.security.sealing import Sealer
 
 
@@ -17,6 +18,7 @@ class Parts:
     """The parts of the service that handlers use."""
 
     settings: ApiSettings
+    health: Health
     database: Database
     sealer: Sealer
     time_zones: frozenset[str]

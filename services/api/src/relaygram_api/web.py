@@ -12,8 +12,6 @@ from relaygram_api.gate import Gate
 from relaygram_api.parts import Parts
 from relaygram_api.routes import accounts, campaigns, contacts, docs, imports, logs, session, tokens
 
-PREFIX = "/api/v1"
-
 
 def create_app(parts: Parts | None) -> FastAPI:
     """The application; without parts it only describes itself (for the OpenAPI document)."""
@@ -28,8 +26,11 @@ def create_app(parts: Parts | None) -> FastAPI:
     )
     app.state.parts = parts
     for noun in (session, tokens, accounts, campaigns, contacts, imports, logs):
-        app.include_router(noun.router, prefix=PREFIX)
-    app.include_router(docs.router, include_in_schema=False)
+        app.router.routes += noun.router.routes
+    app.router.routes += docs.router.routes
+    app.router.routes.append(docs.assets())
+    if parts is not None:
+        app.router.routes += [route for route in parts.health.routes() if route.path != "/metrics"]
     return app
 
 

@@ -21,7 +21,8 @@ def template_problem(body: str) -> str | None:
         return "must not be blank"
     if text_units(body) > MAX_TEXT_UNITS:
         return f"is longer than {MAX_TEXT_UNITS} characters (as Telegram counts: UTF-16 units)"
-    for token in _BRACES.findall(body):
+    inner: list[str] = _BRACES.findall(body)
+    for token in inner:
         if not tokens("{{" + token + "}}"):
             return "has a token that is neither {{name}} nor {{name|fallback}}: {{" + token[:50] + "}}"
     if "{{" in _BRACES.sub("", body):

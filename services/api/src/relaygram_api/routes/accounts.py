@@ -8,17 +8,20 @@ from pydantic import StrictStr, StringConstraints
 from relaygram_api.adapters import pg_accounts
 from relaygram_api.adapters.pg_workspace import Connection
 from relaygram_api.answers import answer, page_answer, seconds
-from relaygram_api.checked_route import CheckedRoute, caller_with, concerns
+from relaygram_api.checked_route import PREFIX, CheckedRoute, caller_with, concerns
 from relaygram_api.core.account_limits import default_limits, limit_problems, merge_limits
 from relaygram_api.core.account_login import CredentialError, account_credential, login_code
 from relaygram_api.errors import conflict, invalid, not_found
 from relaygram_api.fields import Body, Name, Page, PerPage, offset_of
 from relaygram_api.parts import Caller, FromParts, Parts
+from relaygram_api.schemas import Many, One, TelegramAccount
 from relaygram_api.things import exists
 
-router = APIRouter(prefix="/telegram-accounts", route_class=CheckedRoute, tags=["Telegram accounts"])
+router = APIRouter(prefix=f"{PREFIX}/telegram-accounts", route_class=CheckedRoute, tags=["Telegram accounts"])
 _CAP = 100
 _about_an_account = exists("account_id", "account_exists", "Telegram account")
+
+_ASKED_FOR: dict[str, Any] = {"response_model": One[TelegramAccount], "responses": {409: {}}}
 
 Reader = Annotated[Caller, caller_with("accounts:read")]
 Writer = Annotated[Caller, caller_with("accounts:write")]
@@ -54,7 +57,7 @@ class Password(Body):
     password: Secret
 
 
-@router.get("", operation_id="list_telegram_accounts")
+@router.get("", operation_id="list_telegram_accounts", response_model=Many[TelegramAccount])
 async def list_accounts(
     caller: Reader,
     parts: FromParts,
@@ -69,7 +72,7 @@ async def list_accounts(
     return page_answer([_shown(row) for row in rows], page=page, per_page=per_page, total=total)
 
 
-@router.post("", status_code=202, operation_id="connect_telegram_account")
+@router.post("", status_code=202, operation_id="connect_telegram_account", response_model=One[TelegramAccount])
 async def connect_account(body: AccountCreate, caller: Writer, parts: FromParts) -> Response:
     """Connect an account; a gateway takes it on, and `status` tells what is needed next."""
     try:
@@ -89,14 +92,14 @@ async def connect_account(body: AccountCreate, caller: Writer, parts: FromParts)
     return answer(shown, status=202)
 
 
-@router.get("/{account_id:id}", operation_id="get_telegram_account")
+@router.get("/{account_id:id}", operation_id="get_telegram_account", response_model=One[TelegramAccount])
 async def get_account(account_id: int, caller: Reader, parts: FromParts) -> Response:
     """One account."""
     async with parts.database.workspace(caller.workspace_id) as connection:
         return answer(await _get(connection, account_id))
 
 
-@router.patch("/{account_id:id}", operation_id="update_telegram_account")
+@router.patch("/{account_id:id}", operation_id="update_telegram_account", response_model=One[TelegramAccount])
 @concerns(_about_an_account)
 async def update_account(account_id: int, body: AccountChange, caller: Writer, parts: FromParts) -> Response:
     """Change the name or limits; gateways follow within a second."""
@@ -126,7 +129,13 @@ async def delete_account(account_id: int, caller: Writer, parts: FromParts) -> R
     return Response(status_code=204)
 
 
-@router.post("/{account_id:id}/code", status_code=202, operation_id="enter_telegram_code")
+@router.post(
+    "/{account_id:id}/code",
+    status_code=202,
+    operation_id="enter_telegram_code",
+    response_model=One[TelegramAccount],
+    responses={409: {}},
+)
 @concerns(_about_an_account)
 async def enter_code(account_id: int, body: Code, caller: Writer, parts: FromParts) -> Response:
     """Enter the code; a wrong one shows as `status_reason`."""
@@ -143,7 +152,13 @@ async def enter_code(account_id: int, body: Code, caller: Writer, parts: FromPar
     return answer(shown, status=202)
 
 
-@router.post("/{account_id:id}/password", status_code=202, operation_id="enter_telegram_password")
+@router.post(
+    "/{account_id:id}/password",
+    status_code=202,
+    operation_id="enter_telegram_password",
+    response_model=One[TelegramAccount],
+    responses={409: {}},
+)
 @concerns(_about_an_account)
 async def enter_password(account_id: int, body: Password, caller: Writer, parts: FromParts) -> Response:
     """Enter the two-step password; a wrong one shows as `status_reason`."""
@@ -155,7 +170,13 @@ async def enter_password(account_id: int, body: Password, caller: Writer, parts:
     return answer(shown, status=202)
 
 
-@router.post("/{account_id:id}/resend-code", status_code=202, operation_id="resend_telegram_code")
+@router.post(
+    "/{account_id:id}/resend-code",
+    status_code=202,
+    operation_id="resend_telegram_code",
+    response_model=One[TelegramAccount],
+    responses={409: {}},
+)
 async def resend_code(account_id: int, caller: Writer, parts: FromParts) -> Response:
     """Ask Telegram for another code."""
     async with parts.database.workspace(caller.workspace_id) as connection:

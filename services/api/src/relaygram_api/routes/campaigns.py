@@ -3,22 +3,25 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
-from pydantic import StrictStr, StringConstraints
+from pydantic import Field, StrictStr, StringConstraints
 
 from relaygram_api.adapters import pg_campaigns
 from relaygram_api.adapters.pg_workspace import Connection
 from relaygram_api.answers import answer, page_answer
 from relaygram_api.campaign_view import shown_campaign
-from relaygram_api.checked_route import CheckedRoute, caller_with, concerns
+from relaygram_api.checked_route import PREFIX, CheckedRoute, caller_with, concerns
 from relaygram_api.core.campaign_rules import campaign_problems, refusal, update_conflict
 from relaygram_api.errors import conflict, invalid, not_found
 from relaygram_api.fields import Body, Id, Moment, Name, Page, PerPage, QueryText, ShortText, offset_of
 from relaygram_api.parts import Caller, FromParts, Parts
+from relaygram_api.schemas import Campaign, Many, One
 from relaygram_api.things import exists, now
 
-router = APIRouter(prefix="/campaigns", route_class=CheckedRoute, tags=["Campaigns"])
+router = APIRouter(prefix=f"{PREFIX}/campaigns", route_class=CheckedRoute, tags=["Campaigns"])
 _CAP = 100
 _about_a_campaign = exists("campaign_id", "campaign_exists", "campaign")
+
+_MAY_CONFLICT: dict[str, Any] = {"response_model": One[Campaign], "responses": {409: {}}}
 
 Reader = Annotated[Caller, caller_with("campaigns:read")]
 Writer = Annotated[Caller, caller_with("campaigns:write")]
@@ -58,13 +61,14 @@ class CampaignCreate(_CampaignFields):
 class CampaignChange(_CampaignFields):
     """Only the fields given change."""
 
-    name: Name = ""
-    mode: Mode = "broadcast"
-    telegram_account_id: Id = 0
-    body: Template = ""
+    # Defaults that nobody sees: what was not given is not looked at.
+    name: Name = Field(default_factory=str)
+    mode: Mode = Field(default_factory=lambda: "broadcast")
+    telegram_account_id: Id = Field(default_factory=int)
+    body: Template = Field(default_factory=str)
 
 
-@router.get("", operation_id="list_campaigns")
+@router.get("", operation_id="list_campaigns", response_model=Many[Campaign])
 async def list_campaigns(
     caller: Reader,
     parts: FromParts,
@@ -82,7 +86,7 @@ async def list_campaigns(
     return page_answer([shown_campaign(row) for row in rows], page=page, per_page=per_page, total=total)
 
 
-@router.post("", status_code=201, operation_id="create_campaign")
+@router.post("", status_code=201, operation_id="create_campaign", response_model=One[Campaign])
 async def create_campaign(body: CampaignCreate, caller: Writer, parts: FromParts) -> Response:
     """Make a draft."""
     campaign = body.model_dump()
@@ -94,14 +98,14 @@ async def create_campaign(body: CampaignCreate, caller: Writer, parts: FromParts
     return answer(shown, status=201)
 
 
-@router.get("/{campaign_id:id}", operation_id="get_campaign")
+@router.get("/{campaign_id:id}", operation_id="get_campaign", response_model=One[Campaign])
 async def get_campaign(campaign_id: int, caller: Reader, parts: FromParts) -> Response:
     """One campaign."""
     async with parts.database.workspace(caller.workspace_id) as connection:
         return answer(await _get(connection, campaign_id))
 
 
-@router.put("/{campaign_id:id}", operation_id="update_campaign")
+@router.put("/{campaign_id:id}", operation_id="update_campaign", **_MAY_CONFLICT)
 @concerns(_about_a_campaign)
 async def update_campaign(campaign_id: int, body: CampaignChange, caller: Writer, parts: FromParts) -> Response:
     """Change the fields given; a running campaign's next message has the new text."""
@@ -124,7 +128,13 @@ async def update_campaign(campaign_id: int, body: CampaignChange, caller: Writer
 
 
 router.add_api_route(
-    "/{campaign_id:id}", update_campaign, methods=["PATCH"], operation_id="patch_campaign", name="patch_campaign"
+    "/{campaign_id:id}",
+    update_campaign,
+    methods=["PATCH"],
+    operation_id="patch_campaign",
+    response_model=One[Campaign],
+    responses={409: {}},
+    name="patch_campaign",
 )
 
 
@@ -138,19 +148,19 @@ async def delete_campaign(campaign_id: int, caller: Writer, parts: FromParts) ->
     return Response(status_code=204)
 
 
-@router.post("/{campaign_id:id}/start", operation_id="start_campaign")
+@router.post("/{campaign_id:id}/start", operation_id="start_campaign", **_MAY_CONFLICT)
 async def start_campaign(campaign_id: int, caller: Controller, parts: FromParts) -> Response:
     """Start or resume; on a running campaign nothing happens."""
     return await _move(campaign_id, "start", caller, parts)
 
 
-@router.post("/{campaign_id:id}/pause", operation_id="pause_campaign")
+@router.post("/{campaign_id:id}/pause", operation_id="pause_campaign", **_MAY_CONFLICT)
 async def pause_campaign(campaign_id: int, caller: Controller, parts: FromParts) -> Response:
     """Halt queued sends until the next start."""
     return await _move(campaign_id, "pause", caller, parts)
 
 
-@router.post("/{campaign_id:id}/stop", operation_id="stop_campaign")
+@router.post("/{campaign_id:id}/stop", operation_id="stop_campaign", **_MAY_CONFLICT)
 async def stop_campaign(campaign_id: int, caller: Controller, parts: FromParts) -> Response:
     """End it for good; queued sends are discarded."""
     return await _move(campaign_id, "stop", caller, parts)

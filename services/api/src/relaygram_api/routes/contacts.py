@@ -6,15 +6,16 @@ from fastapi import APIRouter, Query, Request, Response
 
 from relaygram_api.adapters import pg_imports, pg_senders
 from relaygram_api.answers import answer, page_answer, seconds
-from relaygram_api.checked_route import CheckedRoute, caller_with, concerns, media_type, parse_json
-from relaygram_api.errors import ApiError, invalid
+from relaygram_api.checked_route import PREFIX, CheckedRoute, caller_with, concerns, media_type, takes
+from relaygram_api.errors import invalid
 from relaygram_api.fields import Page, PerPage, QueryText, offset_of
 from relaygram_api.import_view import shown_import
 from relaygram_api.parts import Caller, FromParts, Parts
+from relaygram_api.schemas import Import, Many, One, Sender
 from relaygram_api.things import exists
 from relaygram_api.upload import begin_import, demand_campaign, receive_csv, store
 
-router = APIRouter(prefix="/campaigns/{campaign_id:id}", route_class=CheckedRoute, tags=["Contacts"])
+router = APIRouter(prefix=PREFIX + "/campaigns/{campaign_id:id}", route_class=CheckedRoute, tags=["Contacts"])
 _CAP = 100
 _MOST_JSON_CONTACTS = 10_000
 
@@ -46,31 +47,35 @@ _UPLOAD_BODY = {
 }
 
 
-@router.post("/contacts", status_code=202, operation_id="import_contacts", openapi_extra=_UPLOAD_BODY)
+@router.post(
+    "/contacts",
+    status_code=202,
+    operation_id="import_contacts",
+    response_model=One[Import],
+    responses={408: {}, 409: {}},
+    openapi_extra=_UPLOAD_BODY,
+)
+@takes("application/json", "text/csv")
 async def import_contacts(
     campaign_id: int,
     request: Request,
+    caller: Annotated[Caller, caller_with("campaigns:write")],
     parts: FromParts,
 ) -> Response:
     """Add people. The work is done in the background: `GET /imports/{id}` tells how far it is."""
-    kind = media_type(request)
-    if kind not in ("application/json", "text/csv"):
-        raise ApiError(415, "unsupported_media_type", "The body must be application/json or text/csv.")
-    parsed = parse_json(await request.body()) if kind == "application/json" else None
-    caller = _writer(request)
-    if kind == "application/json":
-        import_id = await _import_json(request, parts, caller, campaign_id, parsed)
-    else:
-        await demand_campaign(parts, caller, campaign_id)
+    await demand_campaign(parts, caller, campaign_id)
+    if media_type(request) == "text/csv":
         import_id = await receive_csv(request, parts, caller, campaign_id)
+    else:
+        import_id = await _import_json(request, parts, caller, campaign_id)
     parts.wake_imports()
     async with parts.database.workspace(caller.workspace_id) as connection:
         row = await pg_imports.get(connection, import_id)
     return answer(shown_import(row or {}), status=202)
 
 
-async def _import_json(request: Request, parts: Parts, caller: Caller, campaign_id: int, parsed: Any) -> int:
-    await demand_campaign(parts, caller, campaign_id)
+async def _import_json(request: Request, parts: Parts, caller: Caller, campaign_id: int) -> int:
+    parsed = await request.json()
     if not isinstance(parsed, dict):
         raise invalid({"body": ["must be a JSON object"]})
     problems = {name: ["is not a known field"] for name in parsed if name != "contacts"}
@@ -84,7 +89,7 @@ async def _import_json(request: Request, parts: Parts, caller: Caller, campaign_
     return import_id
 
 
-@router.get("/senders", operation_id="list_senders")
+@router.get("/senders", operation_id="list_senders", response_model=Many[Sender])
 @concerns(exists("campaign_id", "campaign_exists", "campaign"))
 async def list_senders(
     campaign_id: int,
@@ -119,8 +124,3 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
         "last_reply_at": seconds(row["last_reply_at"]),
         "tags": row["tags"],
     }
-
-
-def _writer(request: Request) -> Caller:
-    caller: Caller = caller_with("campaigns:write").dependency(request)
-    return caller

@@ -10,21 +10,22 @@ from fastapi.responses import StreamingResponse
 
 from relaygram_api.adapters import pg_imports
 from relaygram_api.answers import answer, page_answer
-from relaygram_api.checked_route import CheckedRoute, caller_with, concerns
+from relaygram_api.checked_route import PREFIX, CheckedRoute, caller_with, concerns
 from relaygram_api.core.spreadsheets import harmless
 from relaygram_api.errors import not_found
 from relaygram_api.fields import Page, PerPage, offset_of
 from relaygram_api.import_view import shown_import
 from relaygram_api.parts import Caller, FromParts, Parts
+from relaygram_api.schemas import Import, ImportedLineError, Many, One
 from relaygram_api.things import exists
 
-router = APIRouter(prefix="/imports", route_class=CheckedRoute, tags=["Contacts"])
+router = APIRouter(prefix=f"{PREFIX}/imports", route_class=CheckedRoute, tags=["Contacts"])
 _CAP = 1000
 _BATCH = 2000
 Reader = Annotated[Caller, caller_with("campaigns:read")]
 
 
-@router.get("/{import_id:id}", operation_id="get_import")
+@router.get("/{import_id:id}", operation_id="get_import", response_model=One[Import])
 async def get_import(import_id: int, caller: Reader, parts: FromParts) -> Response:
     """One import. When it is completed, received = accepted + duplicates + rejected."""
     async with parts.database.workspace(caller.workspace_id) as connection:
@@ -34,7 +35,7 @@ async def get_import(import_id: int, caller: Reader, parts: FromParts) -> Respon
     return answer(shown_import(row))
 
 
-@router.get("/{import_id:id}/errors", operation_id="list_import_errors")
+@router.get("/{import_id:id}/errors", operation_id="list_import_errors", response_model=Many[ImportedLineError])
 @concerns(exists("import_id", "import_exists", "import"))
 async def list_import_errors(
     import_id: int,

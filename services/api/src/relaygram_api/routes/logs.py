@@ -6,15 +6,16 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from relaygram_api.adapters import pg_logs
 from relaygram_api.answers import micros, page_answer
-from relaygram_api.checked_route import CheckedRoute, caller_with, concerns
+from relaygram_api.checked_route import PREFIX, CheckedRoute, caller_with, concerns
 from relaygram_api.core.log_query import LogQuery, LogQueryError, encode_cursor
 from relaygram_api.errors import invalid, not_found
 from relaygram_api.fields import Moment, Page, PerPage, QueryId, QueryText
 from relaygram_api.parts import Caller, FromParts
+from relaygram_api.schemas import LogRow, Many
 from relaygram_api.things import exists
 from relaygram_common.contracts.delivery import MAX_ID
 
-router = APIRouter(prefix="/campaigns/{campaign_id:id}", route_class=CheckedRoute, tags=["Logs"])
+router = APIRouter(prefix=PREFIX + "/campaigns/{campaign_id:id}", route_class=CheckedRoute, tags=["Logs"])
 _CAP = 200
 
 
@@ -48,7 +49,7 @@ def _query(
     )
 
 
-@router.get("/logs", operation_id="list_logs")
+@router.get("/logs", operation_id="list_logs", response_model=Many[LogRow])
 @concerns(exists("campaign_id", "campaign_existed", "campaign"))
 async def list_logs(
     campaign_id: int,

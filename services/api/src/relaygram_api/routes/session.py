@@ -7,15 +7,16 @@ from pydantic import Field, StrictStr, StringConstraints
 
 from relaygram_api.adapters import pg_tokens
 from relaygram_api.answers import answer, seconds
-from relaygram_api.checked_route import AnyCaller, CheckedRoute
+from relaygram_api.checked_route import PREFIX, AnyCaller, CheckedRoute
 from relaygram_api.core.abilities import unknown_abilities
 from relaygram_api.errors import ApiError, invalid, too_many
 from relaygram_api.fields import Body, Name
 from relaygram_api.parts import FromParts
+from relaygram_api.schemas import LoggedIn, Me, One
 from relaygram_common.security.passwords import password_matches
 from relaygram_common.security.tokens import ANY_ABILITY
 
-router = APIRouter(route_class=CheckedRoute, tags=["Authentication"])
+router = APIRouter(prefix=PREFIX, route_class=CheckedRoute, tags=["Authentication"])
 
 
 class LogIn(Body):
@@ -27,7 +28,7 @@ class LogIn(Body):
     abilities: list[StrictStr] = Field(default=[ANY_ABILITY], min_length=1, max_length=50)
 
 
-@router.post("/login", operation_id="login")
+@router.post("/login", operation_id="login", response_model=One[LoggedIn])
 async def login(request: Request, body: LogIn, parts: FromParts) -> Response:
     """Make a token from an e-mail and a password."""
     if unknown := unknown_abilities(body.abilities):
@@ -56,7 +57,7 @@ async def logout(caller: AnyCaller, parts: FromParts) -> Response:
     return Response(status_code=204)
 
 
-@router.get("/me", operation_id="get_me")
+@router.get("/me", operation_id="get_me", response_model=One[Me])
 async def me(caller: AnyCaller, parts: FromParts) -> Response:
     """The user, workspace and token that this call is made with."""
     async with parts.database.workspace(caller.workspace_id) as connection:

@@ -7,15 +7,16 @@ from pydantic import Field, StrictStr
 
 from relaygram_api.adapters import pg_tokens
 from relaygram_api.answers import answer, page_answer, seconds
-from relaygram_api.checked_route import AnyCaller, CheckedRoute
+from relaygram_api.checked_route import PREFIX, AnyCaller, CheckedRoute
 from relaygram_api.core.abilities import abilities_lacked, unknown_abilities
 from relaygram_api.errors import ApiError, invalid, not_found
 from relaygram_api.fields import Body, Moment, Name, Page, PerPage, offset_of
 from relaygram_api.parts import FromParts
+from relaygram_api.schemas import Many, NewToken, One, Token
 from relaygram_api.things import now
 from relaygram_common.security.tokens import ANY_ABILITY
 
-router = APIRouter(prefix="/tokens", route_class=CheckedRoute, tags=["Tokens"])
+router = APIRouter(prefix=f"{PREFIX}/tokens", route_class=CheckedRoute, tags=["Tokens"])
 _CAP = 100
 
 
@@ -27,7 +28,7 @@ class TokenCreate(Body):
     expires_at: Moment | None = None
 
 
-@router.get("", operation_id="list_tokens")
+@router.get("", operation_id="list_tokens", response_model=Many[Token])
 async def list_tokens(
     caller: AnyCaller,
     parts: FromParts,
@@ -42,7 +43,7 @@ async def list_tokens(
     return page_answer([_shown(row) for row in rows], page=page, per_page=per_page, total=total)
 
 
-@router.post("", status_code=201, operation_id="create_token")
+@router.post("", status_code=201, operation_id="create_token", response_model=One[NewToken])
 async def create_token(body: TokenCreate, caller: AnyCaller, parts: FromParts) -> Response:
     """Make a token; its secret is in this answer and can not be read again."""
     if unknown := unknown_abilities(body.abilities):
