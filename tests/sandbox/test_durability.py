@@ -58,7 +58,7 @@ async def test_everything_but_connections_is_as_before_after_a_kill(sandbox: San
         await client(functions.messages.SendMessageRequest(peer, "second", random_id=5))
         await sandbox.post(f"/users/{reader['id']}/read", {"peer_id": client.profile["id"]})
         await sandbox.put("/settings", random_id_memory_seconds=1000)
-        fault = {"name": "late", "action": {"error": "PEER_FLOOD"}, "after": 9}
+        fault = {"name": "late", "method": "updates.getState", "action": {"silent": True}, "after": 99}
         await sandbox.post("/faults", fault)
         state = await client(functions.updates.GetStateRequest())
         asked = ("/messages", "/stats", "/settings", f"/users/{reader['id']}")
