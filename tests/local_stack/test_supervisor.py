@@ -71,10 +71,20 @@ async def test_every_change_of_pids_is_told(
     assert seen[0] != seen[1]
 
 
-async def test_what_never_gets_ready_is_told_with_its_last_words(supervisor: Supervisor) -> None:
-    broken = script("broken", "print('the setting is wrong'); raise SystemExit(2)", lambda _pid: False)
-    with pytest.raises(StackError, match=r"broken stopped \(exit status 2\) .* 3 times: .*setting is wrong"):
+async def test_what_never_gets_ready_is_told_with_its_last_words(
+    supervisor: Supervisor, output: RecordedOutput
+) -> None:
+    broken = script("broken", "print('no server answers'); raise SystemExit(1)", lambda _pid: False)
+    with pytest.raises(StackError, match=r"broken stopped \(exit status 1\) before .* ready: no server answers$"):
         await supervisor.start([broken])
+    assert len(output.notes) == 2
+
+
+async def test_a_refused_setting_is_not_tried_again(supervisor: Supervisor, output: RecordedOutput) -> None:
+    broken = script("broken", "print('the setting is wrong'); raise SystemExit(2)", lambda _pid: False)
+    with pytest.raises(StackError, match=r"broken stopped \(exit status 2\) .* setting is wrong$"):
+        await supervisor.start([broken])
+    assert output.notes == []
 
 
 async def test_what_cannot_be_started_at_all_is_told(supervisor: Supervisor, tmp_path: Path) -> None:

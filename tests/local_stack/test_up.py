@@ -146,7 +146,8 @@ def _status(url: str) -> int:
 @pytest.mark.faults
 def test_it_ends_with_all_its_parts_and_starts_again_as_it_was(running: Up, tmp_path: Path) -> None:
     """Beside the other stack: started, stopped, started, killed with -9, started again."""
-    with up(tmp_path, "--no-sandbox") as stack:
+    telegram = {"RELAYGRAM_TELEGRAM_API_ID": "1", "RELAYGRAM_TELEGRAM_API_HASH": "none"}  # no account, no connection
+    with up(tmp_path, "--no-sandbox", **telegram) as stack:
         first = stack.info
         assert first["sandbox_url"] is None
         assert set(first["pids"]) == PROCESSES - {"sandbox"}
@@ -155,14 +156,14 @@ def test_it_ends_with_all_its_parts_and_starts_again_as_it_was(running: Up, tmp_
         assert stack.process.wait(20) == 0
         assert not any(runs(pid) for pid in first["pids"].values())
         assert not stack.ready_file.exists()
-    with up(tmp_path, "--no-sandbox") as stack:
+    with up(tmp_path, "--no-sandbox", **telegram) as stack:
         second = stack.info
         assert {**second, "pids": None} == {**first, "pids": None}
         assert "password: kept in" in stack.log.read_text()
         stack.process.kill()
         wait_for(lambda: not any(runs(pid) for pid in second["pids"].values()), 2)
         stack.ready_file.unlink()
-    with up(tmp_path, "--no-sandbox") as stack:
+    with up(tmp_path, "--no-sandbox", **telegram) as stack:
         assert {**stack.info, "pids": None} == {**first, "pids": None}
         stack.process.send_signal(signal.SIGINT)
         assert stack.process.wait(20) == 0

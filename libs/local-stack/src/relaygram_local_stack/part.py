@@ -16,7 +16,9 @@ from relaygram_local_stack.running import RunningProcess
 _FIRST_POLL_SECONDS = 0.01
 _LAST_POLL_SECONDS = 0.1
 _KILL_SECONDS = 5.0
-_ATTEMPTS_BEFORE_FIRST_READY = 3
+_FIRST_ATTEMPTS = 3
+#: Exit status of a service that refuses a setting: trying again would change nothing.
+WRONG_SETTING = 2
 
 
 class Part:
@@ -75,17 +77,13 @@ class Part:
                 return
             delay = delays.after(healthy_seconds)
             ended = "could not be started" if status is None else f"stopped ({_describe(status)})"
-            if self._never_was_ready(delays.attempts):
-                said = " | ".join(self._lines) or "it said nothing"
-                message = f"{self.spec.name} {ended} before it was ready, {delays.attempts} times: {said}"
-                self.first_ready.set_exception(StackError(message))
+            if not self.first_ready.done() and (status == WRONG_SETTING or delays.attempts >= _FIRST_ATTEMPTS):
+                said = " | ".join(dict.fromkeys(self._lines)) or "it said nothing"
+                self.first_ready.set_exception(StackError(f"{self.spec.name} {ended} before it was ready: {said}"))
                 return
             self._output.note(f"{self.spec.name} {ended}, restarting " + (f"in {delay:g} s" if delay else "now"))
             self.restarts += 1
             await self._pause(delay)
-
-    def _never_was_ready(self, attempts: int) -> bool:
-        return not self.first_ready.done() and attempts >= _ATTEMPTS_BEFORE_FIRST_READY
 
     async def _run_once(self) -> tuple[int, float]:
         """From start to end: exit status, and for how long it was ready."""
