@@ -116,9 +116,10 @@ async def _serve(sandbox: Sandbox, running: Running, resources: Resources) -> No
     control.listen(_BACKLOG)  # whoever reads the line below may connect at once
     serving = asyncio.create_task(control_server.serve(sockets=[control]))
     sweeping = asyncio.create_task(_sweep(telegram.server))
+    host = f"[{sandbox.host}]" if ":" in sandbox.host else sandbox.host
     sys.stdout.write(
-        f"relaygram-sandbox: MTProto on {sandbox.host}:{sandbox.mtproto_port},"
-        f" control on http://{sandbox.host}:{control.getsockname()[1]}\n"
+        f"relaygram-sandbox: MTProto on {host}:{sandbox.mtproto_port},"
+        f" control on http://{host}:{control.getsockname()[1]}\n"
     )
     sys.stdout.flush()
     ended = asyncio.create_task(running.ended.wait())
