@@ -66,4 +66,5 @@ TRANSIENT_ERRORS: tuple[type[BaseException], ...] = (
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.TransactionTimeoutError,
     asyncpg.InsufficientResourcesError,
+    asyncpg.InternalClientError,  # so asyncpg calls a connection that was lost while it switched states
 )
