@@ -11,14 +11,17 @@ from relaygram_local_stack.demo.verdict import Verdict
 
 
 def print_log_page(console: Console, rows: Sequence[dict[str, Any]]) -> None:
-    """A page of the log as a table."""
-    table = Table(title="GET /api/v1/campaigns/{id}/logs", title_justify="left")
-    for heading in ("id", "status", "error", "telegram_message_id", "sent_at", "body"):
-        table.add_column(heading, no_wrap=True, overflow="ellipsis")
+    """A page of the log as a table that fits 80 columns."""
+    table = Table(title="GET /api/v1/campaigns/{id}/logs", title_justify="left", expand=True)
+    table.add_column("id", justify="right", min_width=4)
+    table.add_column("status", min_width=6)
+    table.add_column("message", justify="right", min_width=7)
+    table.add_column("sent at", min_width=8)
+    table.add_column("text or error", no_wrap=True, overflow="ellipsis", ratio=1)
     for row in rows:
-        error = row["error"]["code"] if row["error"] else ""
-        message_id = row["telegram_message_id"] or ""
-        table.add_row(str(row["id"]), row["status"], error, message_id, row["sent_at"] or "", row["body"] or "")
+        text = row["error"]["code"] if row["error"] else row["body"]
+        sent_at = (row["sent_at"] or "")[11:19]
+        table.add_row(str(row["id"]), row["status"], row["telegram_message_id"] or "", sent_at, text)
     console.print(table)
 
 

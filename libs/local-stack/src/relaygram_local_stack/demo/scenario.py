@@ -55,7 +55,7 @@ async def play(stack: LocalStack, contacts_csv: str, console: Console) -> Outcom
         campaign, imported = await _prepare(api, account["id"], contacts_csv, console)
         seconds, killed = await _send(api, stack, campaign["id"], console)
         log = await api.log(campaign["id"])
-        print_log_page(console, log[:10])
+        print_log_page(console, log[len(log) // 2 - 5 :][:10])
         print_failures(console, log)
         record = await _record(sandbox, account["telegram_user_id"])
         verdict = judge(imported["accepted"], people, [logged(row) for row in log], record)
