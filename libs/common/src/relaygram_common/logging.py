@@ -66,5 +66,5 @@ def configure_logging(*, log_format: str, level: str, service: str) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    # While PostgreSQL is away asyncpg's pool would print a traceback for each try; whoever needs it says so in one line.
+    # While PostgreSQL is away asyncpg's pool would print a traceback for each try; who needs it says so in one line.
     logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
