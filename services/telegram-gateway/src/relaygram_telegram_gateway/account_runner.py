@@ -1,0 +1,201 @@
+"""Runs one account as long as its lease is ours: logs it in, sends for it, logs it out."""
+
+import asyncio
+import contextlib
+import random
+from dataclasses import dataclass
+
+import structlog
+
+from relaygram_common.backoff import backoff_seconds
+from relaygram_common.security.sealing import Sealer, SealError
+from relaygram_telegram_gateway.adapters import telethon_login
+from relaygram_telegram_gateway.adapters.nats_leases import LEASE_ERRORS, Lease, LeaseStore, lease_clock
+from relaygram_telegram_gateway.adapters.pg_accounts import AccountRow
+from relaygram_telegram_gateway.adapters.pg_ledger import Ledger, TermLostError
+from relaygram_telegram_gateway.adapters.telethon_client import TelegramLink, TelegramRefusedError
+from relaygram_telegram_gateway.login import Login, LoginWaitError
+from relaygram_telegram_gateway.parts import run_together
+from relaygram_telegram_gateway.sending.sender import Sender
+from relaygram_telegram_gateway.sending.work import TRANSIENT, AccountEndedError, Tools, Work
+
+log = structlog.get_logger(__name__)
+
+_LEASE_CHECK_SECONDS = 0.1
+_LEASE_RETRY_SECONDS = 0.5
+_RESTART_CAP_SECONDS = 10.0
+_WORTH_ANOTHER_TRY: tuple[type[BaseException], ...] = (*TRANSIENT, TelegramRefusedError)
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerTools:
+    """What runners need beside the senders' tools."""
+
+    leases: LeaseStore
+    sealer: Sealer
+    sending: Tools
+
+
+class AccountRunner:
+    """One account under one lease."""
+
+    def __init__(self, tools: RunnerTools, account: AccountRow, lease: Lease, *, wait_seconds: float) -> None:
+        self.lease = lease
+        self._tools = tools
+        self._account = account
+        self._wait_seconds = wait_seconds
+        self._changed = asyncio.Event()
+        self._sender: Sender | None = None
+        self._term = 0
+
+    def update(self, account: AccountRow) -> None:
+        """The account's row as it is now."""
+        if account != self._account:
+            self._changed.set()
+        self._account = account
+        if self._sender is not None:
+            self._sender.update(account)
+
+    def campaigns_changed(self) -> None:
+        """Some campaign was started, paused or ended."""
+        if self._sender is not None:
+            self._sender.campaigns_changed()
+
+    async def reconnected(self) -> None:
+        """NATS is back."""
+        if self._sender is not None:
+            await self._sender.reconnected()
+
+    async def run(self) -> None:
+        """Until the lease is lost or another owner writes; cancelled when the account is no longer wanted here."""
+        try:
+            await run_together(self._keep_lease(), self._watch_lease(), self._work())
+        except TermLostError as error:
+            log.warning("account.taken_over", account_id=self._account.id, error=str(error))
+        finally:
+            self.lease.lost = self.lease.lost or not self.lease.is_valid()
+
+    async def finish(self, *, within_seconds: float) -> None:
+        """Told to stop: let what is on the wire end."""
+        if self._sender is not None:
+            await self._sender.finish(within_seconds=within_seconds)
+
+    async def _keep_lease(self) -> None:
+        """Renew at a third; ends when the lease is another's."""
+        leases = self._tools.leases
+        pause = leases.terms.renew_after_seconds
+        while True:
+            await asyncio.sleep(pause)
+            try:
+                if not await leases.renew(self.lease):
+                    log.warning("lease.lost", account_id=self._account.id)
+                    return
+                pause = leases.terms.renew_after_seconds
+            except LEASE_ERRORS as error:
+                pause = _LEASE_RETRY_SECONDS
+                log.info("lease.not_renewed", account_id=self._account.id, error=str(error) or type(error).__name__)
+
+    async def _watch_lease(self) -> None:
+        """Ends when the deadline passes: the connection is cut then, whatever else hangs."""
+        while self.lease.is_valid():
+            left = self.lease.deadline - lease_clock()
+            await asyncio.sleep(max(_LEASE_CHECK_SECONDS, min(left, 1.0)))
+        log.warning("lease.run_out", account_id=self._account.id)
+
+    async def _work(self) -> None:
+        await asyncio.sleep(self._wait_seconds)
+        failures = 0
+        while True:
+            self._changed.clear()
+            pause = 0.0
+            try:
+                if not self._term:
+                    self._term = await self._tools.sending.rows.take_term(
+                        self._account, self._tools.sending.settings.instance
+                    )
+                await self._do_what_is_due()
+                failures = 0
+            except TermLostError:
+                raise
+            except LoginWaitError as error:
+                pause = error.seconds
+            except _WORTH_ANOTHER_TRY as error:
+                failures += 1
+                pause = backoff_seconds(failures, first=0.3, cap=_RESTART_CAP_SECONDS, jitter=random.random())  # noqa: S311 - jitter
+                log.warning("account.delayed", account_id=self._account.id, error=str(error) or type(error).__name__)
+            if pause:
+                await asyncio.sleep(pause)
+            else:
+                await self._changed.wait()
+
+    async def _do_what_is_due(self) -> None:
+        account = self._account
+        if account.leaving:
+            await self._log_out()
+        elif account.status in ("active", "backing_off"):
+            await self._send()
+        elif not await self._login():
+            log.debug("account.idle", account_id=account.id, status=account.status)
+
+    async def _login(self) -> bool:
+        sending = self._tools.sending
+        login = Login(sending.rows, sending.place, self._tools.sealer, self._account, self.lease, self._term)
+        return await login.advance()
+
+    async def _send(self) -> None:
+        account, tools = self._account, self._tools.sending
+        session = await self._session()
+        if session is None:
+            await tools.rows.move(account, "disabled", "There is no log-in stored for this account: log it in again.")
+            return
+        ledger = Ledger(
+            tools.pool,
+            workspace_id=account.workspace_id,
+            account_id=account.id,
+            term=self._term,
+            max_attempts=tools.settings.max_attempts,
+        )
+        work = Work(tools, account, ledger, self.lease, self._term)
+        self._sender = Sender(work, session)
+        try:
+            await run_together(self._sender.run(), self._until_inactive())
+        except AccountEndedError as error:
+            log.warning("account.ended", account_id=account.id, code=error.code)
+            message = error.message
+            await work.insist(lambda: tools.rows.move(self._account, "disabled", message))
+        finally:
+            self._sender = None
+
+    async def _until_inactive(self) -> None:
+        """Ends when the account is to be logged out, or is no longer active."""
+        while not self._account.leaving and self._account.status in ("active", "backing_off"):
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def _session(self) -> str | None:
+        sealed = await self._tools.sending.rows.session(self._account.id)
+        if sealed is None:
+            return None
+        try:
+            return self._tools.sealer.open(sealed, owner=f"session:{self._account.id}")
+        except SealError as error:
+            log.error("session.unreadable", account_id=self._account.id, error=str(error))
+            return None
+
+    async def _log_out(self) -> None:
+        """Deleted or logged out: end the session at Telegram, then forget it."""
+        account, rows = self._account, self._tools.sending.rows
+        session = await self._session()
+        if session is not None:
+            link = TelegramLink(self._tools.sending.place, session, self.lease.is_valid)
+            try:
+                with contextlib.suppress(TelegramRefusedError):  # ended before
+                    await link.connect()
+                    await telethon_login.log_out(link)
+            finally:
+                await link.close()
+        await rows.written(
+            account, self._term, ("forget_session", account.id), ("forget_login", account.id),
+            ("forget_secrets", account.id, ["phone", "bot_token", "session_string", "code", "password"]),
+        )  # fmt: skip
+        log.info("account.logged_out", account_id=account.id)

@@ -1,0 +1,1 @@
+"""One technology and one thing a file: Telethon, NATS, PostgreSQL."""

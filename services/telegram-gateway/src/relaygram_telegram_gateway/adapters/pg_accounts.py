@@ -1,0 +1,157 @@
+"""Accounts, their log-ins and their blocks, in PostgreSQL."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from relaygram_common.database.statements import Statements
+from relaygram_telegram_gateway.core.campaign_states import CampaignState
+from relaygram_telegram_gateway.core.limits import Limits, parse_limits
+
+_sql = Statements("relaygram_telegram_gateway")
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """An account as its row says."""
+
+    id: int
+    workspace_id: int
+    kind: str
+    status: str
+    status_reason: str | None
+    backing_off_until: datetime | None
+    telegram_user_id: int | None
+    handle: str | None
+    limits: Limits
+    version: int
+    age_seconds: float
+    leaving: bool  # deleted or logged out: its session is to be ended
+    secrets: frozenset[str]
+
+    @property
+    def is_bot(self) -> bool:
+        """Bots have no history, no contacts, and speak only when spoken to."""
+        return self.kind == "bot"
+
+
+@dataclass(frozen=True, slots=True)
+class HalfWay:
+    """A log-in between its steps."""
+
+    session_sealed: bytes
+    phone_code_hash: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A method that is closed to the account."""
+
+    method: str
+    code: str
+    seconds: float
+    until: datetime
+
+
+class AccountRows:
+    """Reads and moves accounts."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        self._pool = pool
+
+    async def wanted(self) -> list[AccountRow]:
+        """All accounts that need an owner."""
+        return [_account(row) for row in await self._pool.fetch(_sql["accounts_wanted"])]
+
+    async def campaigns(self, accounts: Sequence[int]) -> list[CampaignState]:
+        """The campaigns of these accounts that run or are paused."""
+        rows = await self._pool.fetch(_sql["campaigns_of_accounts"], accounts)
+        return [
+            CampaignState(row["telegram_account_id"], row["id"], row["status"], row["version"], row["mode"])
+            for row in rows
+        ]
+
+    async def move(
+        self,
+        account: AccountRow,
+        status: str,
+        reason: str | None,
+        *,
+        until: datetime | None = None,
+        telegram_user_id: int | None = None,
+        handle: str | None = None,
+    ) -> str:
+        """Move the account; `changed`, `unchanged`, `refused` or `not_found`."""
+        row = await self._pool.fetchrow(
+            _sql["move_account"], account.workspace_id, account.id, status, reason, until, telegram_user_id, handle
+        )
+        return str(row["outcome"]) if row is not None else "not_found"
+
+    async def pause_campaign(self, workspace_id: int, campaign_id: int) -> None:
+        """Its content would be refused for everybody."""
+        await self._pool.fetchrow(_sql["pause_campaign"], workspace_id, campaign_id)
+
+    async def secrets(self, account_id: int) -> dict[str, bytes]:
+        """Sealed log-in secrets by kind."""
+        return {row["kind"]: row["sealed"] for row in await self._pool.fetch(_sql["login_secrets"], account_id)}
+
+    async def forget_secrets(self, account_id: int, *kinds: str) -> None:
+        """Of no use any more."""
+        await self._pool.execute(_sql["forget_secrets"], account_id, list(kinds))
+
+    async def forget_used_secret(self, account_id: int, kind: str, sealed: bytes) -> None:
+        """This one was used; one that was entered meanwhile stays."""
+        await self._pool.execute(_sql["forget_used_secret"], account_id, kind, sealed)
+
+    async def session(self, account_id: int) -> bytes | None:
+        """The sealed session."""
+        sealed: bytes | None = await self._pool.fetchval(_sql["session"], account_id)
+        return sealed
+
+    async def half_way(self, account_id: int) -> HalfWay | None:
+        """The log-in between its steps."""
+        row = await self._pool.fetchrow(_sql["login"], account_id)
+        return None if row is None else HalfWay(row["session_sealed"], row["phone_code_hash"])
+
+    async def has_had_owner(self, account_id: int) -> bool:
+        """Whether any gateway ever ran it."""
+        return bool(await self._pool.fetchval(_sql["has_had_owner"], account_id))
+
+    async def take_term(self, account: AccountRow, owner: str) -> int:
+        """The number that all our writes for this account carry."""
+        return int(await self._pool.fetchval(_sql["take_term"], account.workspace_id, account.id, owner))
+
+    async def blocks(self, account_id: int) -> list[Block]:
+        """Methods that are closed now."""
+        rows = await self._pool.fetch(_sql["blocks"], account_id)
+        return [Block(row["method"], row["code"], row["seconds"], row["blocked_until"]) for row in rows]
+
+    async def written(self, account: AccountRow, term: int, *statements: tuple[Any, ...]) -> Any:
+        """Statements by name with their arguments, in one transaction under our term. Returns the last one's value."""
+        value: Any = None
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(_sql["demand_term"], account.id, term)
+            for name, *arguments in statements:
+                value = await connection.fetchval(_sql[name], *arguments)
+        return value
+
+
+def _account(row: asyncpg.Record) -> AccountRow:
+    return AccountRow(
+        id=row["id"],
+        workspace_id=row["workspace_id"],
+        kind=row["kind"],
+        status=row["status"],
+        status_reason=row["status_reason"],
+        backing_off_until=row["backing_off_until"],
+        telegram_user_id=row["telegram_user_id"],
+        handle=row["handle"],
+        limits=parse_limits(row["limits"]),
+        version=row["version"],
+        age_seconds=row["age_seconds"],
+        leaving=row["leaving"],
+        secrets=frozenset(row["secrets"]),
+    )

@@ -1,0 +1,255 @@
+"""The ledger in PostgreSQL: nothing is sent without a line in it, committed before; every write names our term."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from relaygram_common.contracts.jobs import SendJob
+from relaygram_common.database.statements import Statements
+from relaygram_telegram_gateway.core.limits import Usage
+from relaygram_telegram_gateway.core.peer_choice import Peer
+
+_sql = Statements("relaygram_telegram_gateway")
+TERM_LOST_SQLSTATE = "RG001"
+
+
+class TermLostError(Exception):
+    """Another gateway runs this account now: everything of it must be dropped at once, without acknowledgements."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """What admission says of one job, and what the send needs."""
+
+    decision: str
+    ledger_state: str | None
+    attempt: int
+    network_failures: int
+    first_at: float | None  # seconds since 1970
+    age_seconds: float
+    is_retry: bool
+    decided_at: datetime | None
+    sent_body: str | None
+    telegram_message_id: int | None
+    code: str | None
+    message: str | None
+    template: str | None
+    first_name: str | None
+    last_name: str | None
+    columns: Mapping[str, str | None]
+    contact_user_id: int | None
+    contact_handle: str | None
+    contact_phone_sealed: bytes | None
+    contact_phone_hash: bytes | None
+    peer: Peer | None
+    reference: str | None
+    entity_id: str | None
+    application_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What to write of one answered attempt."""
+
+    job_id: UUID
+    state: str  # accepted, refused, dropped; sending while the outcome is open
+    chat: int | None = None
+    message_id: int | None = None
+    code: str | None = None
+    message: str | None = None
+    network_failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The ledger's line after the write."""
+
+    state: str
+    attempt: int
+    network_failures: int
+    decided_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPeer:
+    """A person that was resolved for a job."""
+
+    job_id: UUID
+    peer: Peer
+    handle: str | None
+    phone_hash: bytes | None
+
+
+class Ledger:
+    """The lines of one account under one term."""
+
+    def __init__(
+        self, pool: "asyncpg.Pool[asyncpg.Record]", *, workspace_id: int, account_id: int, term: int, max_attempts: int
+    ) -> None:
+        self._pool = pool
+        self._workspace_id = workspace_id
+        self._account_id = account_id
+        self._term = term
+        self._max_attempts = max_attempts
+
+    async def admit(
+        self, jobs: Sequence[SendJob], text_of: Callable[[Admitted], str]
+    ) -> tuple[dict[UUID, Admitted], dict[UUID, str]]:
+        """Admit a batch and commit; each job's decision, and the text of those that are to be sent.
+
+        The text is that of the first attempt: what is looked up, and sent again, must be the same.
+        """
+        try:
+            async with self._pool.acquire() as connection, connection.transaction():
+                rows = await connection.fetch(
+                    _sql["admit"],
+                    self._account_id,
+                    self._term,
+                    self._max_attempts,
+                    [job.job_id for job in jobs],
+                    [job.campaign_id for job in jobs],
+                    [job.contact_id for job in jobs],
+                    [job.step for job in jobs],
+                )
+                admitted = {row["job_id"]: _admitted(row) for row in rows}
+                bodies = await self._keep_bodies(
+                    connection, {job: one for job, one in admitted.items() if one.decision == "send"}, text_of
+                )
+        except asyncpg.PostgresError as error:
+            raise _translated(error) from error
+        return admitted, bodies
+
+    async def _keep_bodies(
+        self, connection: Any, sends: Mapping[UUID, Admitted], text_of: Callable[[Admitted], str]
+    ) -> dict[UUID, str]:
+        if not sends:
+            return {}
+        rows = await connection.fetch(
+            _sql["keep_bodies"],
+            self._account_id,
+            self._workspace_id,
+            len(sends),
+            list(sends),
+            [one.sent_body if one.sent_body is not None else text_of(one) for one in sends.values()],
+            [one.peer.user_id if one.peer else None for one in sends.values()],
+        )
+        return {row["job_id"]: row["body"] for row in rows}
+
+    async def record(self, entries: Sequence[Entry]) -> dict[UUID, Recorded]:
+        """Write a batch of answers. A job that is missing in the result was decided before."""
+        try:
+            rows = await self._pool.fetch(
+                _sql["record"],
+                self._account_id,
+                self._term,
+                [entry.job_id for entry in entries],
+                [entry.state for entry in entries],
+                [entry.chat for entry in entries],
+                [entry.message_id for entry in entries],
+                [entry.code for entry in entries],
+                [entry.message for entry in entries],
+                [entry.network_failed for entry in entries],
+            )
+        except asyncpg.PostgresError as error:
+            raise _translated(error) from error
+        return {
+            row["job_id"]: Recorded(row["state"], row["attempt"], row["network_failures"], row["decided_at"])
+            for row in rows
+        }
+
+    async def withdraw(self, jobs: Sequence[UUID]) -> None:
+        """First attempts that never left: as if they had not been admitted."""
+        if jobs:
+            await self._fenced(("withdraw", self._account_id, self._term, list(jobs)))
+
+    async def usage(self) -> Usage:
+        """What the account sent in the last hour and day."""
+        row = await self._pool.fetchrow(_sql["usage"], self._account_id)
+        return Usage(row["last_hour"], row["last_day"]) if row is not None else Usage(0, 0)
+
+    async def taken(self, message_ids: Sequence[int], job: UUID) -> set[int]:
+        """Which of these messages are other jobs'."""
+        rows = await self._pool.fetch(_sql["taken_message_ids"], self._account_id, list(message_ids), job)
+        return {row["telegram_message_id"] for row in rows}
+
+    async def chat_of(self, job: UUID) -> tuple[Peer | None, str | None]:
+        """Whom an attempt went to, and what it said."""
+        row = await self._pool.fetchrow(_sql["chat_of_send"], job)
+        if row is None:
+            return None, None
+        known = row["telegram_user_id"] is not None and row["access_hash"] is not None
+        return (Peer(row["telegram_user_id"], row["access_hash"]) if known else None), row["body"]
+
+    async def keep_peers(self, found: Sequence[FoundPeer]) -> None:
+        """Store people, and where their messages go, before anything leaves for them."""
+        by_user = {one.peer.user_id: one for one in found}
+        # One handle or phone belongs to one person only, also within a batch.
+        handles = {one.handle: one.peer.user_id for one in by_user.values() if one.handle}
+        phones = {one.phone_hash: one.peer.user_id for one in by_user.values() if one.phone_hash}
+        people = list(by_user.values())
+        await self._fenced(
+            (
+                "keep_peers",
+                self._account_id,
+                self._workspace_id,
+                [one.peer.user_id for one in people],
+                [one.peer.access_hash for one in people],
+                [one.handle if one.handle and handles[one.handle] == one.peer.user_id else None for one in people],
+                [
+                    one.phone_hash if one.phone_hash and phones[one.phone_hash] == one.peer.user_id else None
+                    for one in people
+                ],
+            ),
+            ("keep_chats", [one.job_id for one in found], [one.peer.user_id for one in found]),
+        )
+
+    async def forget_peer(self, user_id: int) -> None:
+        """What is known of this person is out of date."""
+        await self._fenced(("forget_peer", self._account_id, user_id))
+
+    async def _fenced(self, *statements: tuple[Any, ...]) -> None:
+        try:
+            async with self._pool.acquire() as connection, connection.transaction():
+                await connection.execute(_sql["demand_term"], self._account_id, self._term)
+                for name, *arguments in statements:
+                    await connection.execute(_sql[name], *arguments)
+        except asyncpg.PostgresError as error:
+            raise _translated(error) from error
+
+
+def _translated(error: asyncpg.PostgresError) -> Exception:
+    return TermLostError(str(error)) if error.sqlstate == TERM_LOST_SQLSTATE else error
+
+
+def _admitted(row: asyncpg.Record) -> Admitted:
+    peer_known = row["peer_user_id"] is not None
+    return Admitted(
+        decision=row["decision"],
+        ledger_state=row["ledger_state"],
+        attempt=row["attempt"],
+        network_failures=row["network_failures"],
+        first_at=row["first_at_epoch"],
+        age_seconds=row["age_seconds"] or 0.0,
+        is_retry=row["last_at"] is not None,
+        decided_at=row["decided_at"],
+        sent_body=row["sent_body"],
+        telegram_message_id=row["telegram_message_id"],
+        code=row["code"],
+        message=row["message"],
+        template=row["template"],
+        first_name=row["first_name"],
+        last_name=row["last_name"],
+        columns=row["columns"] or {},
+        contact_user_id=row["contact_user_id"],
+        contact_handle=row["contact_handle"],
+        contact_phone_sealed=row["contact_phone_sealed"],
+        contact_phone_hash=row["contact_phone_hash"],
+        peer=Peer(row["peer_user_id"], row["peer_access_hash"]) if peer_known else None,
+        reference=row["reference"],
+        entity_id=row["entity_id"],
+        application_id=row["application_id"],
+    )

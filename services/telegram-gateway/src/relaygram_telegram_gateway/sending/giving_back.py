@@ -1,0 +1,27 @@
+"""Gives jobs back to the stream: paused, or the account must wait for long."""
+
+from collections.abc import Sequence
+
+from nats.errors import Error as NatsError
+
+from relaygram_common.jetstream.acks import nak
+from relaygram_telegram_gateway.sending.held import Held
+from relaygram_telegram_gateway.sending.work import Work
+
+
+def give_back(work: Work, jobs: Sequence[Held], *, delay_seconds: float = 0.0) -> None:
+    """Out of our hands, in the background; what never left leaves the ledger first."""
+    if jobs:
+        work.in_background(_give_back(work, list(jobs), delay_seconds))
+
+
+async def _give_back(work: Work, jobs: list[Held], delay_seconds: float) -> None:
+    await work.insist(lambda: work.ledger.withdraw([held.job.job_id for held in jobs if held.never_left]))
+    for held in jobs:
+        for message in held.messages.values():
+            try:
+                await nak(work.tools.client, message, delay_seconds=delay_seconds)
+            except (NatsError, OSError):
+                break  # it comes again after the consumer's ack_wait
+        work.drop(held)
+    work.wake.set()

@@ -1,0 +1,219 @@
+"""Pulls jobs, no more than may be sent soon, admits them in batches and hands each to the part whose turn it is."""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+from nats.aio.msg import Msg
+from pydantic import ValidationError
+
+from relaygram_common.contracts.jobs import SendJob
+from relaygram_common.jetstream.acks import ack_all
+from relaygram_common.jetstream.dead_letters import dead_letter
+from relaygram_telegram_gateway.adapters.nats_jobs import JobFeed
+from relaygram_telegram_gateway.adapters.pg_ledger import Admitted, Entry
+from relaygram_telegram_gateway.adapters.telethon_requests import SEND_MESSAGE
+from relaygram_telegram_gateway.core.limits import Usage, remaining
+from relaygram_telegram_gateway.core.texts import text_for, text_problem
+from relaygram_telegram_gateway.core.turns import shares
+from relaygram_telegram_gateway.metrics import HELD_JOBS
+from relaygram_telegram_gateway.sending.giving_back import give_back
+from relaygram_telegram_gateway.sending.held import Held
+from relaygram_telegram_gateway.sending.lookups import Lookups
+from relaygram_telegram_gateway.sending.recorder import Recorder
+from relaygram_telegram_gateway.sending.resolver import Resolver
+from relaygram_telegram_gateway.sending.wire import Wire
+from relaygram_telegram_gateway.sending.work import TRANSIENT, Work
+
+log = structlog.get_logger(__name__)
+
+_IDLE_SECONDS = 0.1
+_ADMIT_AT_ONCE = 500
+_MAX_RESOLVING_SLOWLY = 100
+_GIVEN_BACK_SECONDS = 10.0
+
+
+class Intake:
+    """The way into one account's sender."""
+
+    def __init__(self, work: Work, wire: Wire, recorder: Recorder, resolver: Resolver, lookups: Lookups) -> None:
+        self._work = work
+        self._wire = wire
+        self._recorder = recorder
+        self._resolver = resolver
+        self._lookups = lookups
+        self._arrived: list[tuple[int, Msg]] = []
+        self.feeds: dict[int, JobFeed] = {}
+        self.usage = Usage(0, 0)
+        self.admitted = 0  # so far
+        self._admitted_at_usage = 0
+
+    def on_jobs(self, campaign_id: int, messages: Sequence[Msg]) -> None:
+        """A feed hands over what arrived."""
+        self._arrived += [(campaign_id, message) for message in messages]
+        self._work.wake.set()
+
+    def note_usage(self, usage: Usage, admitted_before: int) -> None:
+        """As just read; `admitted_before` is what `admitted` was when the reading began."""
+        self.usage = usage
+        self._admitted_at_usage = admitted_before
+
+    async def run(self) -> None:
+        """Pull and admit for ever."""
+        work = self._work
+        while True:
+            work.wake.clear()
+            if not work.stopping and work.link is not None and work.ended is None:
+                await self._pull()
+                await self._admit_what_came()
+            self._wire.pump()
+            self._resolver.pump()
+            self._lookups.pump()
+            HELD_JOBS.set(len(work.held))
+            await self._rest()
+
+    async def _rest(self) -> None:
+        try:
+            async with asyncio.timeout(_IDLE_SECONDS if self.feeds else 10 * _IDLE_SECONDS):
+                await self._work.wake.wait()
+        except TimeoutError:
+            return
+
+    def _budget(self) -> int:
+        """How many more jobs to have in hand."""
+        work, wire = self._work, self._wire
+        now, ahead = work.now(), work.settings.pull_ahead_seconds
+        if wire.blocks.wait_seconds(SEND_MESSAGE) > ahead:
+            return 0
+        free = work.settings.max_in_hand - len(work.held)
+        # Those whose person is being looked for hold up nobody else.
+        not_begun = len(work.held) - wire.in_flight - self._recorder.open - self._resolver.busy
+        room = wire.window.room(now, ahead)
+        if room is not None:
+            free = min(free, room - not_begun)
+        left = remaining(work.account.limits, self.usage, account_age_seconds=work.account.age_seconds)
+        if left is not None:
+            waiting = len(self._arrived) + len(work.to_admit)
+            free = min(free, left - (self.admitted - self._admitted_at_usage) - waiting)
+        return max(0, free)
+
+    async def _pull(self) -> None:
+        feeds = [feed for feed in self.feeds.values() if self._work.tools.states.runs(feed.campaign_id)]
+        if not feeds:
+            return
+        budget = self._budget() - len(self._arrived)
+        # Without limits not for a handful at a time: each request is a message too.
+        fewest = 1 if self._is_limited() else max(1, self._work.settings.max_in_hand // (8 * len(feeds)))
+        for feed, share in zip(feeds, shares(budget, len(feeds)), strict=True):
+            missing = share - feed.requested
+            if missing >= fewest:
+                await feed.request(missing)
+
+    def _is_limited(self) -> bool:
+        limits = self._work.account.limits
+        return limits.warm_up or any(n is not None for n in (limits.per_second, limits.per_hour, limits.per_day))
+
+    async def _admit_what_came(self) -> None:
+        arrived, self._arrived = self._arrived, []
+        batch = self._work.take_due()
+        for campaign_id, message in arrived:
+            held = await self._take_in(campaign_id, message)
+            if held is not None:
+                batch.append(held)
+        while batch:
+            now, batch = batch[:_ADMIT_AT_ONCE], batch[_ADMIT_AT_ONCE:]
+            try:
+                await self._admit(now)
+            except TRANSIENT as error:
+                log.warning("jobs.not_admitted", jobs=len(now), error=str(error) or type(error).__name__)
+                for held in [*now, *batch]:
+                    self._work.admit_again(held, after_seconds=0.3)
+                return
+
+    async def _take_in(self, campaign_id: int, message: Msg) -> Held | None:
+        work = self._work
+        try:
+            job = SendJob.model_validate_json(message.data)
+        except ValidationError as error:
+            await self._bury(message, f"no send job: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}")
+            return None
+        if (job.account_id, job.campaign_id) != (work.account.id, campaign_id) or job.subject != message.subject:
+            await self._bury(message, f"the job belongs on {job.subject}")
+            return None
+        held = work.held.get(job.job_id)
+        if held is not None:
+            held.add_copy(message)  # ends together with the one in hand
+            return None
+        held = work.held[job.job_id] = Held.from_message(job, message, work.now())
+        return held
+
+    async def _bury(self, message: Msg, reason: str) -> None:
+        publisher = self._work.tools.publisher
+        try:
+            await dead_letter(publisher, message, reason=reason)
+            await ack_all(publisher, [message])
+        except TRANSIENT as error:
+            log.warning("dead_letter.delayed", error=str(error) or type(error).__name__)  # it comes again
+
+    async def _admit(self, batch: Sequence[Held]) -> None:
+        work = self._work
+        admitted, bodies = await work.ledger.admit([held.job for held in batch], _text_of)
+        self.admitted += len(bodies)
+        now = work.now()
+        for held in batch:
+            one = admitted[held.job.job_id]
+            held.note_admission(one, bodies.get(held.job.job_id), now)
+            self._route(held, one)
+
+    def _route(self, held: Held, one: Admitted) -> None:
+        match one.decision:
+            case "send":
+                self.send(held)
+            case "final":
+                self._recorder.replay(held)
+            case "paused":
+                give_back(self._work, [held], delay_seconds=1.0)
+                self._work.tools.read_states()
+            case "foreign":
+                self._recorder.let_go(held)
+            case _ if one.ledger_state == "dropped":
+                self._recorder.replay(held)
+            case _:
+                # Not to be sent (again), but it may have been: the chat has the last word.
+                held.on_absent = _last_word(held, one)
+                self._lookups.add(held)
+
+    def send(self, held: Held) -> None:
+        """Admitted: on to the wire, by way of whoever must find its person first."""
+        if held.on_absent is not None:
+            self._lookups.add(held)
+        elif (problem := text_problem(held.text)) is not None:
+            self._recorder.record(held, Entry(held.job.job_id, "refused", code="INVALID_CONTENT", message=problem))
+        elif held.peer is not None:
+            self._wire.add(held)
+        elif self._resolver.window.limit is not None and self._resolver.busy >= _MAX_RESOLVING_SLOWLY:
+            give_back(self._work, [held], delay_seconds=_GIVEN_BACK_SECONDS)
+        else:
+            self._resolver.add(held)
+
+
+def _text_of(one: Admitted) -> str:
+    return text_for(
+        one.template or "",
+        first_name=one.first_name,
+        last_name=one.last_name,
+        handle=one.contact_handle,
+        columns=one.columns,
+    )
+
+
+def _last_word(held: Held, one: Admitted) -> Entry:
+    if one.decision == "exhausted":
+        message = f"Tried {one.attempt} times without an answer."
+        return Entry(held.job.job_id, "refused", code="NETWORK", message=message)
+    messages = {
+        "stopped": "The campaign was stopped before this message was sent.",
+        "suppressed": "The person is on the suppression list.",
+        "gone": "The campaign or the contact no longer exists.",
+    }
+    return Entry(held.job.job_id, "dropped", code=one.decision.upper(), message=messages.get(one.decision))

@@ -1,0 +1,80 @@
+"""The gateway's settings. Waits are settings, so that tests need not sit through them."""
+
+import ipaddress
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from relaygram_common.settings import ServiceSettings
+
+
+class GatewaySettings(ServiceSettings):
+    """What the environment says; prefix RELAYGRAM_."""
+
+    health_port: int = Field(default=8083, ge=0, le=65535)
+
+    telegram_api_id: int = Field(default=0, ge=0)
+    telegram_api_hash: str = Field(default="", repr=False)
+    # Outside production: the only place any client may talk to. An IP literal, since a name would be looked up.
+    telegram_sandbox_address: str = ""
+    telegram_sandbox_public_key: str = ""
+
+    # One owner per account: the lease dies by itself after this, and its holder stops a margin earlier.
+    lease_seconds: int = Field(default=8, ge=2, le=300)
+    lease_margin_seconds: float = Field(default=1.0, gt=0)
+    accounts_poll_seconds: float = Field(default=1.0, gt=0)
+
+    # How long Telegram surely remembers a random_id. What is older is looked up in the chat before it is sent again.
+    random_id_trust_seconds: float = Field(default=60.0, gt=0)
+    # How far Telegram's clock may be behind PostgreSQL's.
+    lookup_margin_seconds: float = Field(default=60.0, ge=0)
+    # After a connection ended: what it still had under way has arrived by then.
+    connection_settle_seconds: float = Field(default=0.5, ge=0)
+
+    max_in_flight: int = Field(default=50, ge=1, le=500)
+    max_resolves_in_flight: int = Field(default=50, ge=1, le=500)
+    max_lookups_in_flight: int = Field(default=20, ge=1, le=500)
+    pull_ahead_seconds: float = Field(default=0.3, gt=0)
+    # Without a limit on the rate: at most so many jobs in hand.
+    max_in_hand: int = Field(default=600, ge=1, le=10_000)
+    # An attempt is one admission; whatever happens, a job is not tried more often.
+    max_attempts: int = Field(default=100, ge=1)
+
+    telegram_timeout_seconds: float = Field(default=15.0, gt=0)
+    connect_timeout_seconds: float = Field(default=20.0, gt=0)
+    reconnect_first_seconds: float = Field(default=0.2, gt=0)
+    reconnect_cap_seconds: float = Field(default=15.0, gt=0)
+    network_retry_first_seconds: float = Field(default=1.0, gt=0)
+    in_progress_seconds: float = Field(default=2.0, gt=0)
+    # A wait of the account longer than this: jobs in hand are given back.
+    hold_seconds: float = Field(default=10.0, gt=0)
+
+    @model_validator(mode="after")
+    def _telegram_or_sandbox(self) -> Self:
+        if self.telegram_sandbox_address:
+            _ = self.sandbox
+            if not self.telegram_sandbox_public_key:
+                raise ValueError("RELAYGRAM_TELEGRAM_SANDBOX_PUBLIC_KEY must hold the sandbox's key as PEM")
+        elif not (self.telegram_api_id and self.telegram_api_hash):
+            raise ValueError(
+                "give RELAYGRAM_TELEGRAM_API_ID and RELAYGRAM_TELEGRAM_API_HASH (from my.telegram.org),"
+                " or RELAYGRAM_TELEGRAM_SANDBOX_ADDRESS"
+            )
+        if self.lease_margin_seconds * 2 >= self.lease_seconds:
+            raise ValueError("RELAYGRAM_LEASE_MARGIN_SECONDS must be less than half of RELAYGRAM_LEASE_SECONDS")
+        return self
+
+    @property
+    def sandbox(self) -> tuple[str, int] | None:
+        """The sandbox's address, if there is one. Raises ValueError when it is not an IP literal with a port."""
+        if not self.telegram_sandbox_address:
+            return None
+        host, _, port = self.telegram_sandbox_address.rpartition(":")
+        try:
+            literal = ipaddress.ip_address(host.strip("[]"))
+            number = int(port)
+        except ValueError:
+            raise ValueError("RELAYGRAM_TELEGRAM_SANDBOX_ADDRESS must be an IP address and a port") from None
+        if not 0 < number < 65536:
+            raise ValueError("RELAYGRAM_TELEGRAM_SANDBOX_ADDRESS: the port must be between 1 and 65535")
+        return literal.compressed, number

@@ -1,0 +1,95 @@
+-- name: accounts_wanted
+-- Accounts that need an owner: at work, or with a log-in step to do, or with a session that is to be ended.
+select a.id, a.workspace_id, a.kind, a.status, a.status_reason, a.backing_off_until, a.telegram_user_id, a.handle,
+       a.limits, a.version, extract(epoch from now() - a.created_at)::float8 as age_seconds,
+       a.deleted_at is not null or a.status = 'logged_out' as leaving,
+       coalesce((select array_agg(s.kind) from control.login_secrets s where s.account_id = a.id), '{}') as secrets
+  from control.telegram_accounts a
+ where a.deleted_at is null
+       and (a.status in ('active', 'backing_off')
+            or a.status in ('new', 'code_required', 'password_required')
+               and exists (select from control.login_secrets s where s.account_id = a.id))
+    or (a.deleted_at is not null or a.status = 'logged_out')
+       and (exists (select from telegram.sessions t where t.account_id = a.id)
+            or exists (select from telegram.logins t where t.account_id = a.id)
+            or exists (select from control.login_secrets s where s.account_id = a.id))
+ order by a.id;
+
+-- name: campaigns_of_accounts
+-- What these accounts may have to send now; what is missing here is terminal or deleted.
+select c.id, c.telegram_account_id, c.status, c.version, c.mode
+  from control.campaigns c
+ where c.telegram_account_id = any ($1::int8[]) and c.status in ('running', 'paused') and c.deleted_at is null;
+
+-- name: move_account
+-- The only way through the table of account states; campaigns follow.
+select outcome, from_status, status
+  from control.account_transition($1::int8, $2::int8, $3::text, $4::text, $5::timestamptz, $6::int8, $7::text);
+
+-- name: pause_campaign
+-- The content of this campaign would be refused for everybody.
+select outcome from control.transition($1::int8, $2::int8, 'content_error', 'gateway');
+
+-- name: login_secrets
+-- What a person entered for the log-in, sealed.
+select kind, sealed from control.login_secrets where account_id = $1;
+
+-- name: forget_secrets
+-- Used, or of no use any more.
+delete from control.login_secrets where account_id = $1 and kind = any ($2::text[]);
+
+-- name: forget_used_secret
+-- Used; what the person entered meanwhile stays.
+delete from control.login_secrets where account_id = $1 and kind = $2 and sealed = $3;
+
+-- name: session
+-- The sealed Telethon session of an account.
+select sealed from telegram.sessions where account_id = $1;
+
+-- name: save_session
+-- After a log-in.
+insert into telegram.sessions (account_id, workspace_id, sealed) values ($1, $2, $3)
+on conflict (account_id) do update set sealed = excluded.sealed, updated_at = now();
+
+-- name: forget_session
+-- After logging out.
+delete from telegram.sessions where account_id = $1;
+
+-- name: login
+-- A log-in half way.
+select session_sealed, phone_code_hash from telegram.logins where account_id = $1;
+
+-- name: save_login
+-- Survives a restart of the gateway.
+insert into telegram.logins (account_id, workspace_id, session_sealed, phone_code_hash) values ($1, $2, $3, $4)
+on conflict (account_id) do update
+   set session_sealed = excluded.session_sealed, phone_code_hash = excluded.phone_code_hash, updated_at = now();
+
+-- name: forget_login
+-- Done, or to be begun anew.
+delete from telegram.logins where account_id = $1;
+
+-- name: take_term
+-- A new owner's first write: writes of all earlier owners are refused from now on.
+select telegram.take_term($1::int8, $2::int8, $3::text) as term;
+
+-- name: has_had_owner
+-- Whether anybody ever ran the account: then a lost lease bucket may hide an owner.
+select exists (select from telegram.fences where account_id = $1) as found;
+
+-- name: demand_term
+-- Begins a transaction that writes for an account: raises RG001 when another owner has taken over.
+select telegram.demand_term($1::int8, $2::int8);
+
+-- name: blocks
+-- Methods that Telegram has closed to the account for a time.
+select method, code, extract(epoch from blocked_until - clock_timestamp())::float8 as seconds, blocked_until
+  from telegram.blocks where account_id = $1 and blocked_until > clock_timestamp();
+
+-- name: save_block
+-- A FLOOD_WAIT or its kin.
+insert into telegram.blocks (account_id, method, workspace_id, blocked_until, code)
+values ($1, $2, $3, clock_timestamp() + make_interval(secs => $4::float8), $5)
+on conflict (account_id, method) do update
+   set blocked_until = greatest(telegram.blocks.blocked_until, excluded.blocked_until), code = excluded.code
+returning blocked_until;

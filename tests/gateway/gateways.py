@@ -1,0 +1,82 @@
+"""Gateways as processes."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+
+from tests.support.waiting import eventually
+
+
+class GatewayProcess:
+    """`python -m relaygram_telegram_gateway` with settings of its own."""
+
+    def __init__(self, name: str, port: int, folder: Path, environment: dict[str, str]) -> None:
+        self.name = name
+        self.url = f"http://127.0.0.1:{port}"
+        self._log = folder / f"{name}.log"
+        self._environment = {
+            **os.environ, **environment, "RELAYGRAM_INSTANCE": name, "RELAYGRAM_HEALTH_PORT": str(port),
+        }  # fmt: skip
+        self.process: subprocess.Popen[bytes] | None = None
+
+    async def start(self, **environment: str) -> None:
+        """Start, and wait until it says that it is ready."""
+        self.launch(**environment)
+        await eventually(self.is_ready, 20, what=f"{self.name} ready")
+
+    def launch(self, **environment: str) -> None:
+        """Start without waiting."""
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "relaygram_telegram_gateway"],
+                env={**self._environment, **environment},
+                stderr=log,
+                stdout=log,
+            )
+
+    async def is_ready(self) -> bool:
+        """Whether /readyz says so."""
+        assert self.process is not None
+        assert self.process.poll() is None, self.log_text()
+        try:
+            async with httpx.AsyncClient() as client:
+                return (await client.get(f"{self.url}/readyz")).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    async def kill(self) -> None:
+        """kill -9."""
+        assert self.process is not None
+        self.process.kill()
+        await asyncio.to_thread(self.process.wait)
+
+    def send(self, number: signal.Signals) -> None:
+        """Any other signal."""
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    async def stop(self) -> int:
+        """SIGTERM; the exit status."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            return await asyncio.to_thread(self.process.wait, 15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+
+    async def metric(self, name: str) -> float:
+        """The sum of a metric over its labels."""
+        async with httpx.AsyncClient() as client:
+            text = (await client.get(f"{self.url}/metrics")).text
+        return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
+
+    def log_text(self) -> str:
+        """What it wrote."""
+        return self._log.read_text()
