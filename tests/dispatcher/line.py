@@ -135,6 +135,14 @@ class Outside:
 
         await eventually(there, timeout)
 
+    async def completes(self, campaign_id: int, contacts: int) -> None:
+        """Wait for the end, at which everything must be exact."""
+        await self.becomes(campaign_id, "completed", timeout=25.0)
+        pending, sent, failed = await self.counters(campaign_id)
+        assert (pending, sent + failed) == (0, contacts)
+        assert (await self.run(campaign_id))["jobs_made"] == contacts
+        assert len(await self.rows(campaign_id)) == contacts
+
     async def run(self, campaign_id: int) -> dict[str, Any]:
         """The row in dispatch.runs, empty when there is none."""
         row = await self.pool.fetchrow("select * from dispatch.runs where campaign_id = $1", campaign_id)
