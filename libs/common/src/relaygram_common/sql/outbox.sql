@@ -7,5 +7,4 @@ delete from control.outbox where id = any($1::bigint[])
 
 -- name: campaign_states_now
 -- A relayed state is the one of now, not of when its row was written.
-select id, status as state, version, mode, deleted_at is not null as deleted from control.campaigns
- where id = any($1::bigint[])
+select id, state, version, mode, deleted from control.campaign_states($1)

@@ -249,6 +249,13 @@ language sql security definer set search_path = pg_catalog as $$
     returning i.id, i.workspace_id, i.campaign_id, i.format, i.uploaded_at is not null
 $$;
 
+-- What the outbox's relay puts into KV; the relay works for every workspace, also in the api, which sees only one.
+create function control.campaign_states(p_campaigns bigint[])
+returns table (id bigint, state text, version bigint, mode text, deleted boolean)
+language sql stable security definer set search_path = pg_catalog as $$
+    select c.id, c.status, c.version, c.mode, c.deleted_at is not null from control.campaigns c where c.id = any (p_campaigns)
+$$;
+
 revoke execute on all functions in schema control from public;
 grant execute on function control.workspace(), control.every_workspace()
     to relaygram_api, relaygram_dispatcher, relaygram_gateway, relaygram_log_writer;
@@ -258,5 +265,6 @@ grant execute on function control.account_transition(bigint, bigint, text, text,
 grant execute on function control.ring(bigint, text, jsonb) to relaygram_api, relaygram_dispatcher, relaygram_gateway;
 grant execute on function control.emit(bigint, text, text, jsonb) to relaygram_api, relaygram_dispatcher, relaygram_gateway, relaygram_log_writer;
 grant execute on function control.delete_campaign(bigint, bigint, text) to relaygram_api;
+grant execute on function control.campaign_states(bigint[]) to relaygram_api, relaygram_dispatcher;
 grant execute on function control.token_by_id(bigint), control.user_by_email(text), control.claim_import(double precision)
     to relaygram_api;
