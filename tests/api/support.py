@@ -149,6 +149,7 @@ async def running_api(
         "rate_limit_per_minute": 0,
         "telegram_sandbox_address": "127.0.0.1:1",
         "import_poll_seconds": 0.2,
+        "login_failures_per_minute": 100,
         **settings,
     }
     runtime = Runtime()

@@ -1,16 +1,17 @@
-"""The api as a process, and what only a real server shows: raw requests, a taken port, PostgreSQL away."""
+"""The api as a process: what only real sockets show."""
 
 import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 import httpx
 import pytest
 
 from relaygram_common import identity
+from relaygram_local_stack import ports
 from relaygram_local_stack.servers import NatsServer
 from tests.api.support import EMAIL, KEY
 from tests.support.servers import Database
@@ -25,16 +26,23 @@ class Process:
     health_port: int
     token: str
 
-    async def raw(self, request: bytes) -> bytes:
+    async def raw(self, *pieces: bytes) -> bytes:
         """Send these bytes; the beginning of the answer."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
-            writer.write(request)
-            await writer.drain()
+            for piece in pieces:
+                writer.write(piece)
+                await writer.drain()
             async with asyncio.timeout(5):
                 return await reader.readuntil(b"\r\n\r\n") + await reader.read(4096)
         finally:
             writer.close()
+
+    def head(self, method: str, path: str, *headers: str, token: str | None = None) -> bytes:
+        """The head of a request."""
+        lines = [f"{method} {path} HTTP/1.1", "Host: api", *headers]
+        lines += [f"Authorization: Bearer {token}"] if token else []
+        return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
 def environment(database: Database, nats_url: str, port: int, health_port: int) -> dict[str, str]:
@@ -45,6 +53,9 @@ def environment(database: Database, nats_url: str, port: int, health_port: int) 
         "RELAYGRAM_SECRET_KEYS": KEY,
         "RELAYGRAM_API_PORT": str(port),
         "RELAYGRAM_HEALTH_PORT": str(health_port),
+        "RELAYGRAM_IMPORT_LEASE_SECONDS": "1",
+        "RELAYGRAM_IMPORT_POLL_SECONDS": "0.2",
+        "RELAYGRAM_RATE_LIMIT_PER_MINUTE": "0",
     }
 
 
@@ -52,25 +63,23 @@ def start(env: dict[str, str]) -> "subprocess.Popen[bytes]":
     return subprocess.Popen([sys.executable, "-m", "relaygram_api"], env=env, stderr=subprocess.PIPE)
 
 
+async def is_ready(health_port: int) -> bool:
+    async with httpx.AsyncClient() as client:
+        try:
+            return (await client.get(f"http://127.0.0.1:{health_port}/readyz")).status_code == 200
+        except httpx.TransportError:
+            return False
+
+
 @pytest.fixture(scope="module")
 async def process(database: Database, provisioned_nats: NatsServer) -> AsyncIterator[Process]:
-    from relaygram_local_stack import ports
-
     port = ports.free_port(frozenset())
     health_port = ports.free_port(frozenset({port}))
     await identity.bootstrap(database.dsn, workspace="first", email=EMAIL)
     token = await identity.create_token(database.dsn, EMAIL, "test", ["*"])
     running = start(environment(database, provisioned_nats.url, port, health_port))
     try:
-        async with httpx.AsyncClient() as client:
-
-            async def ready() -> bool:
-                try:
-                    return (await client.get(f"http://127.0.0.1:{health_port}/readyz")).status_code == 200
-                except httpx.TransportError:
-                    return False
-
-            await eventually(ready, 20)
+        await eventually(lambda: is_ready(health_port), 20)
         yield Process(port, health_port, token)
     finally:
         running.terminate()
@@ -78,10 +87,118 @@ async def process(database: Database, provisioned_nats: NatsServer) -> AsyncIter
         assert running.returncode == 0, errors.decode()
 
 
-async def test_it_answers(process: Process) -> None:
+async def test_a_body_that_is_announced_too_large_is_413_before_a_byte_of_it_is_read(process: Process) -> None:
+    answer = await process.raw(process.head("POST", "/api/v1/campaigns", "Content-Length: 10000000000"))
+    assert answer.startswith(b"HTTP/1.1 413")
+
+
+async def test_an_unknown_sender_is_401_before_the_body_is_read(process: Process) -> None:
+    length = "Content-Length: 1000"
+    for path in ("/api/v1/campaigns", "/api/v1/campaigns/1/contacts"):
+        answer = await process.raw(process.head("POST", path, length, "Content-Type: application/json"))
+        assert answer.startswith(b"HTTP/1.1 401")
+    expecting = await process.raw(process.head("POST", "/api/v1/campaigns", length, "Expect: 100-continue"))
+    assert expecting.startswith(b"HTTP/1.1 401")
+
+
+async def test_an_answer_has_no_header_of_the_callers_making(process: Process) -> None:
     answer = await process.raw(
-        b"GET /api/v1/me HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: Bearer "
-        + process.token.encode()
-        + b"\r\n\r\n"
+        process.head("GET", "/api/v1/me?x=%0d%0aSet-Cookie:%20a", "X-Request-Id: a%0d%0ab", token=process.token)
     )
-    assert answer.startswith(b"HTTP/1.1 200"), answer
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b"set-cookie" not in answer.lower()
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/../../etc/passwd", "/docs/assets/../../../pyproject.toml", "/docs/assets/%2e%2e/core.py",
+             "//api/v1/me"],
+)  # fmt: skip
+async def test_paths_lead_nowhere_else(process: Process, path: str) -> None:
+    answer = await process.raw(process.head("GET", path, token=process.token))
+    assert answer.startswith(b"HTTP/1.1 404")
+
+
+async def test_the_docs_need_nothing_from_the_internet(process: Process) -> None:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{process.port}") as client:
+        page = await client.get("/docs")
+        assert page.status_code == 200
+        assert "http://" not in page.text
+        assert "https://" not in page.text
+        for asset in ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png"):
+            assert f"/docs/assets/{asset}" in page.text
+            assert (await client.get(f"/docs/assets/{asset}")).status_code == 200
+        assert (await client.get("/docs/openapi.json")).json()["openapi"] == "3.1.0"
+
+
+async def test_health_pages_and_metrics(process: Process) -> None:
+    async with httpx.AsyncClient() as client:
+        headers = {"Authorization": f"Bearer {process.token}"}
+        await client.get(f"http://127.0.0.1:{process.port}/api/v1/campaigns/999", headers=headers)
+        for port in (process.port, process.health_port):
+            assert (await client.get(f"http://127.0.0.1:{port}/livez")).status_code == 200
+            assert (await client.get(f"http://127.0.0.1:{port}/readyz")).json()["checks"] == {"postgres": "ok"}
+        metrics = (await client.get(f"http://127.0.0.1:{process.health_port}/metrics")).text
+    assert (
+        'relaygram_http_request_seconds_count{method="GET",route="/api/v1/campaigns/{campaign_id}",status="404"}'
+        in metrics
+    )
+
+
+async def test_a_taken_port_and_wrong_settings_are_one_line(
+    process: Process, database: Database, free_port: Callable[[], int]
+) -> None:
+    good = environment(database, "nats://127.0.0.1:1", free_port(), free_port())
+    for wrong, named in (
+        ({"RELAYGRAM_API_PORT": str(process.port)}, "RELAYGRAM_API_PORT"),
+        ({"RELAYGRAM_API_PORT": "x"}, "RELAYGRAM_API_PORT"),
+        ({"RELAYGRAM_SECRET_KEYS": ""}, "RELAYGRAM_SECRET_KEYS"),
+        ({"RELAYGRAM_POSTGRES_DSN": "postgresql://127.0.0.1:1/x"}, "api:"),
+    ):
+        failed = start({**good, **wrong})
+        _, errors = await asyncio.to_thread(failed.communicate, timeout=20)
+        lines = [line for line in errors.decode().splitlines() if not line.startswith("{")]
+        assert failed.returncode in (1, 2)
+        assert len(lines) == 1, errors.decode()
+        assert named in lines[0]
+
+
+@pytest.mark.faults
+async def test_an_api_killed_in_the_middle_of_an_import_doubles_nobody(
+    process: Process, database: Database, provisioned_nats: NatsServer, free_port: Callable[[], int]
+) -> None:
+    port, health_port = free_port(), free_port()
+    victim = start(environment(database, provisioned_nats.url, port, health_port))
+    headers = {"Authorization": f"Bearer {process.token}"}
+    lines = "".join(f"person_{number:06d}\n" for number in range(100_000))
+    async with (
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{process.port}/api/v1", headers=headers, timeout=30) as other,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/api/v1", headers=headers, timeout=30) as client,
+    ):
+        await eventually(lambda: is_ready(health_port), 20)
+        account = (await client.post("/telegram-accounts", json={"kind": "user", "phone": "+4915112345678"})).json()
+        body = {"name": "x", "mode": "broadcast", "body": "x", "telegram_account_id": account["data"]["id"]}
+        campaign = (await client.post("/campaigns", json=body)).json()["data"]["id"]
+        started = await client.post(
+            f"/campaigns/{campaign}/contacts", content=f"handle\n{lines}", headers={"Content-Type": "text/csv"}
+        )
+        import_id = started.json()["data"]["id"]
+
+        async def status() -> str:
+            found: str = (await other.get(f"/imports/{import_id}")).json()["data"]["status"]
+            return found
+
+        async def is_running() -> bool:
+            return await status() == "running"
+
+        await eventually(is_running, 10)
+        victim.kill()
+        await asyncio.to_thread(victim.communicate)
+
+        async def is_completed() -> bool:
+            return await status() == "completed"
+
+        await eventually(is_completed, 30)
+        done = (await other.get(f"/imports/{import_id}")).json()["data"]
+        shown = (await other.get(f"/campaigns/{campaign}")).json()["data"]
+        senders = (await other.get(f"/campaigns/{campaign}/senders")).json()["meta"]["pagination"]["total"]
+    assert (done["accepted"], shown["total_contacts"], senders) == (100_000, 100_000, 100_000)

@@ -41,7 +41,7 @@ Id = Annotated[int, Field(strict=True, ge=1, le=MAX_ID)]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 QueryText = Annotated[str, StringConstraints(max_length=255), AfterValidator(_no_nul)]
 QueryId = Annotated[int, Field(ge=1, le=MAX_ID)]
-Page = Annotated[int, Field(ge=1)]
+Page = Annotated[int, Field(ge=1, le=MAX_ID)]
 PerPage = Annotated[int, Field(ge=1)]
 
 

@@ -20,7 +20,7 @@ class One(_Shape, Generic[Thing]):
     meta: dict[str, Any] = {}
 
     @classmethod
-    def model_parametrized_name(cls, params: tuple[type[Any], ...]) -> str:
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
         """What the document calls it."""
         return f"{params[0].__name__}Answer"
 
@@ -55,7 +55,7 @@ class Many(_Shape, Generic[Thing]):
     meta: ListMeta
 
     @classmethod
-    def model_parametrized_name(cls, params: tuple[type[Any], ...]) -> str:
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
         """What the document calls it."""
         return f"{params[0].__name__}List"
 

@@ -24,4 +24,4 @@ class ApiSettings(ServiceSettings):
     import_lease_seconds: float = Field(default=30.0, gt=0)
     import_poll_seconds: float = Field(default=1.0, gt=0)
     # PostgreSQL counts as away when it has not answered a trivial statement within this time.
-    database_answer_seconds: float = Field(default=1.5, gt=0)
+    database_answer_seconds: float = Field(default=1.8, gt=0)

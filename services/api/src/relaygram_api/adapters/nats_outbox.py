@@ -1,6 +1,7 @@
 """The outbox relay over NATS, for which the api never waits: while NATS is away, commands rest in the outbox."""
 
 import asyncio
+import contextlib
 import random
 
 import asyncpg
@@ -13,6 +14,8 @@ from relaygram_common.jetstream.publisher import WindowPublisher
 from relaygram_common.outbox import OutboxRelay
 
 log = structlog.get_logger(__name__)
+
+_STOP_SECONDS = 5.0
 
 
 class NatsOutbox:
@@ -52,4 +55,7 @@ class NatsOutbox:
             await self._relay.run()
         finally:
             self._relay = None
-            await broker.stop()
+            # An error of a connection that is lost anyway must not take the place of a cancellation.
+            with contextlib.suppress(OSError, NatsError):
+                async with asyncio.timeout(_STOP_SECONDS):
+                    await broker.stop()

@@ -120,13 +120,19 @@ class Adding:
                 "incoming_errors", records=errors, columns=ERROR_COLUMNS, timeout=60.0
             )
 
+    async def add_people(self) -> int:
+        """Add those staged who are new; how many they are."""
+        accepted: int = await self._connection.fetchval(
+            sql["add_contacts"], self._workspace_id, self._campaign_id, timeout=_LONG_SECONDS
+        )
+        return accepted
+
     async def merge(self, *, received: int, valid: int, rejected: int) -> bool:
         """Add those who are new, keep the report, count, tell the dispatcher, close the import.
 
         False when the campaign has ended meanwhile: then the transaction must not be committed.
         """
-        run, ids = self._connection, (self._workspace_id, self._campaign_id)
-        accepted: int = await run.fetchval(sql["add_contacts"], *ids, timeout=_LONG_SECONDS)
+        run, accepted = self._connection, await self.add_people()
         await run.execute(sql["add_import_errors"], self._workspace_id, self._import_id, timeout=_LONG_SECONDS)
         await run.execute(sql["delete_import_chunks"], self._import_id, timeout=60.0)
         await run.execute(

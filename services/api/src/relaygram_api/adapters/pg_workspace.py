@@ -1,6 +1,7 @@
 """Transactions of one workspace: what row-level security lets through is decided here, in one round trip."""
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -24,9 +25,11 @@ class Database:
     @asynccontextmanager
     async def workspace(self, workspace_id: int) -> AsyncIterator[Connection]:
         """A transaction that sees this workspace; commits at the end, or rolls back."""
-        async with self.pool.acquire(timeout=self._answer_seconds) as connection:
-            begin = sql["begin_in_workspace"].format(workspace_id=int(workspace_id))
-            await connection.execute(begin, timeout=self._answer_seconds)
+        begin = sql["begin_in_workspace"].format(workspace_id=int(workspace_id))
+        async with self._connection(lambda connection, seconds: connection.execute(begin, timeout=seconds)) as (
+            connection,
+            _,
+        ):
             try:
                 yield connection
             except BaseException:
@@ -35,19 +38,29 @@ class Database:
                 raise
             await connection.execute(sql["commit"], timeout=5.0)
 
-    @asynccontextmanager
-    async def nobody(self) -> AsyncIterator[Connection]:
-        """A connection that sees no workspace: for the functions that look up whose a token is."""
-        async with self.pool.acquire(timeout=self._answer_seconds) as connection:
-            yield connection
-
     async def fetch_for_nobody(self, name: str, *arguments: Any) -> asyncpg.Record | None:
-        """One row of a look-up function."""
-        async with self.nobody() as connection:
-            row: asyncpg.Record | None = await connection.fetchrow(sql[name], *arguments, timeout=self._answer_seconds)
-            return row
+        """One row of a function that looks up whose a token or e-mail is; no workspace is seen."""
+        async with self._connection(
+            lambda connection, seconds: connection.fetchrow(sql[name], *arguments, timeout=seconds)
+        ) as (_, row):
+            found: asyncpg.Record | None = row
+            return found
 
     async def answers(self) -> None:
         """Raise when PostgreSQL does not answer."""
-        async with self.nobody() as connection:
-            await connection.execute("SELECT 1", timeout=self._answer_seconds)
+        async with self._connection(lambda connection, seconds: connection.execute("SELECT 1", timeout=seconds)):
+            return
+
+    @asynccontextmanager
+    async def _connection(
+        self, first: Callable[[Connection, float], Awaitable[Any]]
+    ) -> AsyncIterator[tuple[Connection, Any]]:
+        """A connection and the answer to its first statement, which is trivial: if it hangs, PostgreSQL hangs."""
+        deadline = time.monotonic() + self._answer_seconds
+        async with self.pool.acquire(timeout=self._answer_seconds) as connection:
+            try:
+                answer = await first(connection, max(0.1, deadline - time.monotonic()))
+            except TimeoutError:
+                connection.terminate()  # handing it back would wait for the hanging server once more
+                raise
+            yield connection, answer

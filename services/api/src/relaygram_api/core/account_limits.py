@@ -40,6 +40,15 @@ def merge_limits(current: Limits, change: Mapping[str, Any]) -> Limits:
     return {**current, **change}
 
 
+def limits_schema() -> dict[str, Any]:
+    """The bounds as JSON Schema."""
+    numbers = {
+        name: {"type": ["integer", "null"], "minimum": least, "maximum": most}
+        for name, (least, most, _) in _BOUNDS.items()
+    }
+    return {"type": "object", "additionalProperties": False, "properties": {**numbers, "warm_up": {"type": "boolean"}}}
+
+
 def _problem(name: str, value: Any, *, sandbox: bool) -> str | None:
     if name == "warm_up":
         return None if isinstance(value, bool) else "should be true or false"

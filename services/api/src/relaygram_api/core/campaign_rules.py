@@ -23,7 +23,7 @@ def template_problem(body: str) -> str | None:
         return f"is longer than {MAX_TEXT_UNITS} characters (as Telegram counts: UTF-16 units)"
     inner: list[str] = _BRACES.findall(body)
     for token in inner:
-        if not tokens("{{" + token + "}}"):
+        if "{{" in token or not tokens("{{" + token + "}}"):
             return "has a token that is neither {{name}} nor {{name|fallback}}: {{" + token[:50] + "}}"
     if "{{" in _BRACES.sub("", body):
         return "has {{ without }}"

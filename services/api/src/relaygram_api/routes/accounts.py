@@ -3,13 +3,13 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
-from pydantic import StrictStr, StringConstraints
+from pydantic import StrictStr, StringConstraints, WithJsonSchema
 
 from relaygram_api.adapters import pg_accounts
 from relaygram_api.adapters.pg_workspace import Connection
 from relaygram_api.answers import answer, page_answer, seconds
 from relaygram_api.checked_route import PREFIX, CheckedRoute, caller_with, concerns
-from relaygram_api.core.account_limits import default_limits, limit_problems, merge_limits
+from relaygram_api.core.account_limits import default_limits, limit_problems, limits_schema, merge_limits
 from relaygram_api.core.account_login import CredentialError, account_credential, login_code
 from relaygram_api.errors import conflict, invalid, not_found
 from relaygram_api.fields import Body, Name, Page, PerPage, offset_of
@@ -26,6 +26,8 @@ _ASKED_FOR: dict[str, Any] = {"response_model": One[TelegramAccount], "responses
 Reader = Annotated[Caller, caller_with("accounts:read")]
 Writer = Annotated[Caller, caller_with("accounts:write")]
 Secret = Annotated[StrictStr, StringConstraints(min_length=1, max_length=4096)]
+# Checked by core.account_limits, which knows what may be null where.
+LimitsChange = Annotated[dict[str, Any], WithJsonSchema(limits_schema())]
 
 
 class AccountCreate(Body):
@@ -42,7 +44,7 @@ class AccountChange(Body):
     """Only the keys given change, in `limits` too."""
 
     name: Name | None = None
-    limits: dict[str, int | float | bool | None] | None = None
+    limits: LimitsChange | None = None
 
 
 class Code(Body):

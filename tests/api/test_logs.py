@@ -1,0 +1,230 @@
+"""The logs endpoint: the seed's example, every parameter, and feeds that lose nothing."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.api.log_rows import row, write_log
+from tests.api.support import Api
+
+STATES = ["sent", "failed", "queued", "sent", "retrying"]
+
+
+@dataclass(frozen=True)
+class Log:
+    """A campaign with 250 rows, between those of another campaign."""
+
+    api: Api
+    campaign_id: int
+
+    async def page(self, **params: Any) -> Any:
+        return await self.api.call("GET", f"/campaigns/{self.campaign_id}/logs", params=params)
+
+    async def ids(self, **params: Any) -> list[int]:
+        return [one["id"] for one in (await self.page(**params))["data"]]
+
+    async def wrong(self, **params: Any) -> list[str]:
+        return list(await self.api.errors("GET", f"/campaigns/{self.campaign_id}/logs", params=params))
+
+
+@pytest.fixture(scope="module")
+async def log(api: Api) -> Log:
+    campaign = (await api.campaign())["id"]
+    other = (await api.campaign())["id"]
+    for start in range(0, 250, 50):
+        batch = []
+        for number in range(start, start + 50):
+            state = STATES[number % 5]
+            error = {"error_code": "PEER_FLOOD", "error_message": "Wait."} if state == "failed" else {}
+            batch.append(row(campaign, state, sender_id=1 + number % 10, body=f"Hello {number}", **error))
+            batch.append(row(other, "sent"))
+        await write_log(api, batch)
+    return Log(api, campaign)
+
+
+async def test_the_seeds_example_field_by_field(api: Api) -> None:
+    campaign = (await api.campaign(mode="auto_reply", trigger_keyword="pricing"))["id"]
+    sent_at = datetime(2026, 4, 21, 16, 2, 45, tzinfo=UTC)
+    await write_log(
+        api,
+        [
+            row(campaign, "sent", sender_id=904, body="Hey Jane, happy to send pricing over.", sent_at=sent_at,
+                telegram_message_id=1827361234, triggered_by_message_id=1827361231, trigger="auto_reply"),
+            row(campaign, "failed", error_code="USER_PRIVACY_RESTRICTED", error_permanent=True,
+                error_message="The recipient has blocked messages from non-contacts."),
+        ],
+    )  # fmt: skip
+    answer = await api.call("GET", f"/campaigns/{campaign}/logs", params={"status": "sent", "per_page": 100})
+    (sent,) = answer["data"]
+    assert {
+        field: sent[field]
+        for field in (
+            "campaign_id", "sender_id", "direction", "body", "status", "telegram_message_id",
+            "triggered_by_message_id", "sequence_step", "error", "sent_at",
+        )
+    } == {
+        "campaign_id": campaign, "sender_id": 904, "direction": "outbound",
+        "body": "Hey Jane, happy to send pricing over.", "status": "sent", "telegram_message_id": "1827361234",
+        "triggered_by_message_id": "1827361231", "sequence_step": 0, "error": None,
+        "sent_at": "2026-04-21T16:02:45.000000Z",
+    }  # fmt: skip
+    assert isinstance(sent["id"], int)
+    assert set(sent) == {
+        "id", "campaign_id", "sender_id", "direction", "body", "status", "telegram_message_id",
+        "triggered_by_message_id", "sequence_step", "error", "sent_at", "created_at", "revision", "attempts", "read_at",
+        "replied_at", "job_id",
+    }  # fmt: skip
+    assert answer["meta"]["pagination"] == {"current_page": 1, "per_page": 100, "total": 1, "last_page": 1}
+    failed = (await api.data("GET", f"/campaigns/{campaign}/logs", params={"status": "failed"}))[0]
+    assert failed["error"] == {
+        "code": "USER_PRIVACY_RESTRICTED",
+        "message": "The recipient has blocked messages from non-contacts.",
+    }
+    assert (failed["sender_id"], failed["sent_at"], failed["telegram_message_id"]) == (None, None, None)
+
+
+async def test_pages_without_filter_hold_all_rows_in_order(log: Log) -> None:
+    first = await log.page()
+    assert first["meta"]["pagination"] == {"current_page": 1, "per_page": 25, "total": 250, "last_page": 10}
+    pages = [await log.page(page=number, per_page=100) for number in (1, 2, 3, 4)]
+    assert [len(page["data"]) for page in pages] == [100, 100, 50, 0]
+    bodies = [one["body"] for page in pages for one in page["data"]]
+    assert bodies == [f"Hello {number}" for number in range(250)]
+    ids = [one["id"] for page in pages for one in page["data"]]
+    assert ids == sorted(ids)
+
+
+async def test_the_order_can_be_turned_round(log: Log) -> None:
+    newest = await log.page(order="desc", per_page=3)
+    assert [one["body"] for one in newest["data"]] == ["Hello 249", "Hello 248", "Hello 247"]
+    last = await log.page(order="desc", per_page=100, page=3)
+    assert [one["body"] for one in last["data"]][-1] == "Hello 0"
+    assert len(last["data"]) == 50
+
+
+async def test_per_page_is_cut_to_two_hundred(log: Log) -> None:
+    page = await log.page(per_page=100_000)
+    assert (page["meta"]["pagination"]["per_page"], len(page["data"])) == (200, 200)
+
+
+@pytest.mark.parametrize(("status", "total"), [("sent", 100), ("failed", 50), ("pending", 100)])
+async def test_status_has_an_exact_total(log: Log, status: str, total: int) -> None:
+    page = await log.page(status=status, per_page=200)
+    assert page["meta"]["pagination"] == {"current_page": 1, "per_page": 200, "total": total, "last_page": 1}
+    assert {one["status"] for one in page["data"]} == {status}
+    assert len(page["data"]) == total
+
+
+async def test_polling_by_since_id_loses_nothing(log: Log) -> None:
+    seen: list[int] = []
+    while page := await log.ids(since_id=seen[-1] if seen else 0, per_page=37):
+        seen += page
+    assert seen == await log.ids(per_page=200) + await log.ids(per_page=200, page=2)
+    for between in (seen[10] - 1, seen[10]):
+        found = await log.page(since_id=between)
+        expected = 240 if between < seen[10] else 239
+        assert found["meta"]["pagination"]["total"] == expected
+        assert found["meta"]["pagination"]["total_is_capped"] is False
+    assert await log.ids(since_id=2**63 - 1) == []
+
+
+async def test_since_is_strict_and_takes_created_at_as_it_came(log: Log) -> None:
+    rows = (await log.page(per_page=200))["data"]
+    assert len({one["created_at"] for one in rows}) == 200
+    found = await log.page(since=rows[99]["created_at"])
+    assert found["data"][0]["id"] == rows[100]["id"]
+    assert found["meta"]["pagination"]["total"] == 150
+    offset = rows[99]["created_at"].replace("Z", "+00:00")
+    assert (await log.ids(since=offset)) == [one["id"] for one in found["data"]]
+    unescaped = await log.api.data("GET", f"/campaigns/{log.campaign_id}/logs?since={offset}")
+    assert unescaped[0]["id"] == rows[100]["id"]
+    assert len(await log.ids(since="2001-01-01")) == 25
+    assert await log.ids(since="2999-01-01T00:00:00+02:00") == []
+
+
+async def test_filters_go_together(log: Log) -> None:
+    rows = (await log.page(per_page=200))["data"] + (await log.page(per_page=200, page=2))["data"]
+    found = await log.page(sender_id=2, status="failed", since_id=rows[100]["id"], code="PEER_FLOOD", q="HELLO")
+    expected = [one["id"] for one in rows[101:] if one["sender_id"] == 2 and one["status"] == "failed"]
+    assert [one["id"] for one in found["data"]] == expected
+    assert found["meta"]["pagination"]["total"] == len(expected) > 0
+    assert [one["body"] for one in (await log.page(q="o 249"))["data"]] == ["Hello 249"]
+    assert (await log.page(q="%"))["data"] == []
+    backwards = await log.ids(sender_id=2, order="desc", per_page=200)
+    assert backwards == sorted(backwards, reverse=True)
+
+
+@pytest.mark.parametrize(
+    "params", [{}, {"status": "failed"}, {"order": "desc"}, {"sender_id": 3}, {"changed_since": 0},
+     {"status": "sent", "order": "desc"}],
+)  # fmt: skip
+async def test_the_cursor_walks_through_everything_once(log: Log, params: dict[str, Any]) -> None:
+    page = await log.page(per_page=7, **params)
+    seen = [one["id"] for one in page["data"]]
+    while cursor := page["meta"]["cursor"]["next"]:
+        page = await log.page(per_page=7, cursor=cursor, **params)
+        seen += [one["id"] for one in page["data"]]
+    assert len(seen) == len(set(seen)) == page["meta"]["pagination"]["total"]
+
+
+async def test_changed_since_is_a_feed_of_changes(api: Api) -> None:
+    campaign = (await api.campaign())["id"]
+    first, second = row(campaign, "queued"), row(campaign, "queued")
+    await write_log(api, [first, second])
+    path = f"/campaigns/{campaign}/logs"
+    rows = await api.data("GET", path, params={"changed_since": 0})
+    newest = max(one["revision"] for one in rows)
+    assert await api.data("GET", path, params={"changed_since": newest}) == []
+    await write_log(api, [{**first, "state": "sent", "rank": 4, "attempt": 1}])
+    (changed,) = await api.data("GET", path, params={"changed_since": newest})
+    assert (changed["job_id"], changed["status"], changed["attempts"]) == (str(first["job_id"]), "sent", 1)
+
+
+@pytest.mark.parametrize(
+    ("params", "wrong"),
+    [
+        ({"status": "delivered"}, "status"), ({"since": "yesterday"}, "since"),
+        ({"since": "10000-01-01T00:00:00Z"}, "since"),
+        ({"since": "0001-01-01T00:00:00+14:00"}, "since"), ({"since_id": -1}, "since_id"),
+        ({"since_id": 2**63}, "since_id"),
+        ({"since_id": "x"}, "since_id"), ({"sender_id": 0}, "sender_id"), ({"order": "up"}, "order"),
+        ({"changed_since": "x"}, "changed_since"), ({"changed_since": 1, "order": "desc"}, "order"),
+        ({"cursor": "x"}, "cursor"), ({"cursor": "é"}, "cursor"), ({"cursor": "cG9zaXRpb246ZGVzYzo1"}, "cursor"),
+        ({"cursor": "cG9zaXRpb246YXNjOjU", "page": 2}, "page"), ({"q": "\0"}, "q"), ({"page": 0}, "page"),
+        ({"status": "sent", "page": 401}, "page"), ({"q": "x", "per_page": 200, "page": 51}, "page"),
+    ],
+)  # fmt: skip
+async def test_wrong_parameters_are_422_by_name(log: Log, params: dict[str, Any], wrong: str) -> None:
+    assert await log.wrong(**params) == [wrong]
+
+
+async def test_pages_are_deep_without_filter_and_end_at_row_ten_thousand_with_one(log: Log) -> None:
+    assert (await log.page(page=10**12))["data"] == []
+    assert (await log.page(status="sent", page=400))["data"] == []
+    errors = await log.api.errors("GET", f"/campaigns/{log.campaign_id}/logs", params={"status": "sent", "page": 401})
+    assert "cursor" in errors["page"][0]
+
+
+async def test_totals_with_other_filters_stop_at_ten_thousand(api: Api) -> None:
+    campaign = (await api.campaign())["id"]
+    for _ in range(3):
+        await write_log(api, [row(campaign, "sent", body="x") for _ in range(3400)])
+    capped = (await api.call("GET", f"/campaigns/{campaign}/logs", params={"q": "x"}))["meta"]["pagination"]
+    assert (capped["total"], capped["total_is_capped"], capped["last_page"]) == (10_000, True, 400)
+    exact = (await api.call("GET", f"/campaigns/{campaign}/logs"))["meta"]["pagination"]
+    assert exact == {"current_page": 1, "per_page": 25, "total": 10_200, "last_page": 408}
+    last = await api.data("GET", f"/campaigns/{campaign}/logs", params={"page": 51, "per_page": 200})
+    assert len(last) == 200
+
+
+async def test_a_campaign_without_rows_has_an_empty_log(api: Api) -> None:
+    campaign = await api.campaign()
+    for params in ({}, {"status": "sent"}, {"since_id": 5}, {"changed_since": 0}, {"q": "x"}):
+        page = await api.call("GET", f"/campaigns/{campaign['id']}/logs", params=params)
+        assert (page["data"], page["meta"]["pagination"]["total"], page["meta"]["pagination"]["last_page"]) == (
+            [],
+            0,
+            1,
+        )

@@ -1,0 +1,60 @@
+"""The document: committed as it is, and true of the answers."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from relaygram_api import openapi, schemas
+from relaygram_api.web import create_app
+from tests.api.log_rows import row, write_log
+from tests.api.support import Api
+
+COMMITTED = Path(__file__).parents[2] / "docs" / "openapi.json"
+
+
+def test_the_committed_document_is_up_to_date() -> None:
+    assert COMMITTED.read_bytes() == openapi.text(create_app(None)), "run: python -m relaygram_api.openapi"
+
+
+def operations() -> list[tuple[str, dict[str, Any]]]:
+    paths = openapi.document(create_app(None))["paths"]
+    return [(path, operation) for path, methods in paths.items() for operation in methods.values()]
+
+
+@pytest.mark.parametrize(("path", "operation"), operations(), ids=lambda value: value if isinstance(value, str) else "")
+def test_every_operation_is_described(path: str, operation: dict[str, Any]) -> None:
+    assert path.startswith("/api/v1/")
+    assert operation["operationId"]
+    assert operation["description"]
+    assert operation["tags"]
+    assert {"401", "429", "503"} <= set(operation["responses"])
+    assert (operation["security"] == []) == (operation["operationId"] == "login")
+    assert ("404" in operation["responses"]) == ("{" in path)
+
+
+async def test_answers_have_the_shapes_that_are_described(api: Api) -> None:
+    campaign = await api.campaign()
+    one, account_id = campaign["id"], campaign["telegram_account_id"]
+    done = await api.import_csv(one, "handle\njane_doe\n@1\n")
+    await write_log(api, [row(one, "failed", error_code="X"), row(one, "sent")])
+    credentials = {"email": api.email, "password": api.password, "device_name": "x"}
+    answers: list[tuple[type[BaseModel], Any]] = [
+        (schemas.One[schemas.LoggedIn], await api.call("POST", "/login", json=credentials)),
+        (schemas.One[schemas.Me], await api.call("GET", "/me")),
+        (schemas.Many[schemas.Token], await api.call("GET", "/tokens")),
+        (schemas.One[schemas.NewToken], await api.call("POST", "/tokens", status=201, json={"name": "x"})),
+        (schemas.One[schemas.Campaign], await api.call("GET", f"/campaigns/{one}")),
+        (schemas.Many[schemas.Campaign], await api.call("GET", "/campaigns")),
+        (schemas.One[schemas.TelegramAccount], await api.call("GET", f"/telegram-accounts/{account_id}")),
+        (schemas.Many[schemas.TelegramAccount], await api.call("GET", "/telegram-accounts")),
+        (schemas.One[schemas.Import], await api.call("GET", f"/imports/{done['id']}")),
+        (schemas.Many[schemas.ImportedLineError], await api.call("GET", f"/imports/{done['id']}/errors")),
+        (schemas.Many[schemas.Sender], await api.call("GET", f"/campaigns/{one}/senders")),
+        (schemas.Many[schemas.LogRow], await api.call("GET", f"/campaigns/{one}/logs")),
+        (schemas.Many[schemas.LogRow], await api.call("GET", f"/campaigns/{one}/logs?q=x")),
+    ]
+    for shape, answer in answers:
+        shape.model_validate(answer, strict=True)
+        assert answer["data"] != [] or "q" in str(shape) or shape is answers[-1][0]

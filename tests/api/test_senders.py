@@ -1,0 +1,77 @@
+"""The people of a campaign, with what the log says of each."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.api.log_rows import row, write_log
+from tests.api.support import Api
+
+
+@pytest.fixture(scope="module")
+async def people(api: Api) -> Any:
+    campaign = await api.campaign()
+    one = campaign["id"]
+    names = ["Pending", "Sent", "Replied", "Failed", "Retried"]
+    lines = "".join(f"{name.lower()}_person,{name},Müller,vip|new\n" for name in names)
+    await api.import_csv(one, f"handle,first_name,last_name,tags\n{lines}")
+    ids = [sender["id"] for sender in await api.data("GET", f"/campaigns/{one}/senders")]
+    sent_at, replied_at = datetime(2026, 4, 21, 16, tzinfo=UTC), datetime(2026, 4, 21, 17, tzinfo=UTC)
+    await write_log(
+        api,
+        [
+            row(one, "queued", sender_id=ids[0]),
+            row(one, "sent", sender_id=ids[1], sent_at=sent_at),
+            row(one, "replied", sender_id=ids[2], sent_at=sent_at, replied_at=replied_at),
+            row(one, "queued", sender_id=ids[2]),
+            row(one, "failed", sender_id=ids[3]),
+            row(one, "failed", sender_id=ids[4]),
+            row(one, "sent", sender_id=ids[4], sent_at=sent_at),
+        ],
+    )
+    return one
+
+
+async def test_a_sender_has_the_contracts_fields(api: Api, people: int) -> None:
+    rows = await api.data("GET", f"/campaigns/{people}/senders")
+    assert rows[2] == {
+        "id": rows[2]["id"],
+        "campaign_id": people,
+        "telegram_user_id": None,
+        "handle": "@replied_person",
+        "first_name": "Replied",
+        "last_name": "Müller",
+        "status": "replied",
+        "last_message_at": "2026-04-21T16:00:00Z",
+        "last_reply_at": "2026-04-21T17:00:00Z",
+        "tags": ["vip", "new"],
+    }
+    assert [one["status"] for one in rows] == ["pending", "sent", "replied", "failed", "sent"]
+
+
+@pytest.mark.parametrize(
+    ("params", "names"),
+    [
+        ({"status": "pending"}, ["Pending"]),
+        ({"status": "sent"}, ["Sent", "Retried"]),
+        ({"status": "replied"}, ["Replied"]),
+        ({"status": "failed"}, ["Failed"]),
+        ({"q": "MÜLL"}, ["Pending", "Sent", "Replied", "Failed", "Retried"]),
+        ({"q": "@sent_P"}, ["Sent"]),
+        ({"q": "repl", "status": "sent"}, []),
+        ({"q": "%"}, []),
+    ],
+)
+async def test_senders_are_filtered(api: Api, people: int, params: dict[str, str], names: list[str]) -> None:
+    page = await api.call("GET", f"/campaigns/{people}/senders", params=params)
+    assert [one["first_name"] for one in page["data"]] == names
+    assert page["meta"]["pagination"]["total"] == len(names)
+
+
+async def test_senders_come_in_pages(api: Api, people: int) -> None:
+    page = await api.call("GET", f"/campaigns/{people}/senders", params={"per_page": 2, "page": 3})
+    assert [one["first_name"] for one in page["data"]] == ["Retried"]
+    assert page["meta"]["pagination"] == {"current_page": 3, "per_page": 2, "total": 5, "last_page": 3}
+    cut = await api.call("GET", f"/campaigns/{people}/senders", params={"per_page": 101})
+    assert cut["meta"]["pagination"]["per_page"] == 100
