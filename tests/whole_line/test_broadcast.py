@@ -24,7 +24,9 @@ PEOPLE = 300
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningStack]:
     folder: Path = tmp_path_factory.mktemp("stack")
-    async with running_stack(folder, {"RELAYGRAM_RATE_LIMIT_PER_MINUTE": "0"}) as running:
+    async with running_stack(
+        folder, {"RELAYGRAM_RATE_LIMIT_PER_MINUTE": "0", "RELAYGRAM_SWEEP_SECONDS": "1"}
+    ) as running:
         yield running
 
 

@@ -1,16 +1,19 @@
 """A wrong setting is said in one line that names what to mend, never in a traceback."""
 
+import asyncio
 import os
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 
+import httpx
 import pytest
 
 from relaygram_common.security.sealing import new_key
 from relaygram_local_stack.servers import NatsServer
 from tests.support.servers import Database
+from tests.support.waiting import eventually
 
 SERVICES = {
     "relaygram_api": "api",
@@ -61,7 +64,7 @@ def test_a_database_that_is_not_there(
     assert "sesame" not in finished.stderr + finished.stdout
 
 
-@each_service
+@pytest.mark.parametrize("module", [module for module in SERVICES if module != "relaygram_api"])
 def test_a_nats_server_that_is_not_there(
     module: str, database: Database, provisioned_nats: NatsServer, free_port: Callable[[], int]
 ) -> None:
@@ -69,6 +72,35 @@ def test_a_nats_server_that_is_not_there(
     env["RELAYGRAM_NATS_URL"] = f"nats://127.0.0.1:{free_port()}"
 
     says_one_line(run(module, env), "RELAYGRAM_NATS_URL")
+
+
+async def test_the_api_starts_without_nats_and_says_so_without_a_traceback(
+    database: Database, provisioned_nats: NatsServer, free_port: Callable[[], int]
+) -> None:
+    env = settings("relaygram_api", database, provisioned_nats, free_port)
+    env["RELAYGRAM_NATS_URL"] = f"nats://127.0.0.1:{free_port()}"
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("RELAYGRAM_")}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "relaygram_api", env={**clean, **env}, stderr=subprocess.PIPE
+    )
+    try:
+        ready = f"http://127.0.0.1:{env['RELAYGRAM_HEALTH_PORT']}/readyz"
+        async with httpx.AsyncClient(timeout=5) as client:
+
+            async def answers() -> bool:
+                try:
+                    return (await client.get(ready)).status_code == 200
+                except httpx.TransportError:
+                    return False
+
+            await eventually(answers, 20, what="the api is ready without NATS")
+    finally:
+        process.terminate()
+        _, errors = await asyncio.wait_for(process.communicate(), 20)
+
+    assert process.returncode == 0
+    assert b"nats.error" in errors
+    assert b"Traceback" not in errors
 
 
 @each_service
