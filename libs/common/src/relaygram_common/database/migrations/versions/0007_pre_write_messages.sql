@@ -33,16 +33,19 @@ begin
             telegram_message_id, triggered_by_message_id, error_code, error_message, error_permanent, reference, entity_id,
             application_id, price, ordinal)
     ),
-    known as materialized (
-        select i.ordinal, m.* from input i join delivery.messages m on m.campaign_id = i.campaign_id and m.job_id = i.job_id
+    -- One probe per event; `old` is the row as it stands, null where there is none. Nothing below joins by position in
+    -- the batch: the planner knows nothing of its size and would compare each event with each.
+    probed as materialized (
+        select i.*, m.campaign_id is not null as is_known, m as old
+          from input i left join delivery.messages m on m.campaign_id = i.campaign_id and m.job_id = i.job_id
     ),
     fresh as materialized (
         select i.*, row_number() over (order by i.ordinal) as nth,
                row_number() over (partition by i.campaign_id order by i.ordinal) as nth_in_campaign
-          from input i where not exists (select from known k where k.ordinal = i.ordinal)
+          from probed i where not i.is_known
     ),
     merged as (
-        select k.campaign_id, k.job_id, k.ordinal,
+        select i.campaign_id, i.job_id, i.ordinal, i.old,
                case when w.wins then i.state else k.state end as state,
                case when w.wins then i.rank else k.rank end as rank,
                case when w.wins then i.attempt else k.attempt end as attempt,
@@ -70,15 +73,16 @@ begin
                case when w.wins then coalesce(i.entity_id, k.entity_id) else coalesce(k.entity_id, i.entity_id) end as entity_id,
                case when w.wins then coalesce(i.application_id, k.application_id) else coalesce(k.application_id, i.application_id) end as application_id,
                case when w.wins then coalesce(i.price, k.price) else coalesce(k.price, i.price) end as price
-          from known k join input i on i.ordinal = k.ordinal
+          from probed i cross join lateral (select (i.old).*) k
           cross join lateral (
               select case when (i.rank, i.attempt) <> (k.rank, k.attempt) then (i.rank, i.attempt) > (k.rank, k.attempt)
                           else (i.state collate "C", coalesce(i.error_code, '') collate "C")
                              < (k.state collate "C", coalesce(k.error_code, '') collate "C") end as wins) w
+         where i.is_known
     ),
     changed as materialized (
         select g.*, row_number() over (order by g.ordinal) + (select count(*) from fresh) as nth
-          from merged g join known k on k.ordinal = g.ordinal
+          from merged g cross join lateral (select (g.old).*) k
          where (g.state, g.rank, g.attempt, g.account_id, g.sender_id, g.run_id, g.sender, g.destination, g.step, g.trigger, g.body,
                 g.content_type, g.queued_at, g.sent_at, g.read_at, g.replied_at, g.ended_at, g.telegram_message_id,
                 g.triggered_by_message_id, g.error_code, g.error_message, g.error_permanent, g.reference, g.entity_id,
