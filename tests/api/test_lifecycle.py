@@ -133,6 +133,17 @@ async def test_commands_events_and_state_reach_nats(api: Api, provisioned_nats: 
         campaign = await api.broadcast(contacts=1)
         one, account_id, workspace = campaign["id"], campaign["telegram_account_id"], api.workspace_id
         await api.call("POST", f"/campaigns/{one}/start")
+        bucket = await client.jetstream().key_value(CAMPAIGN_STATE)
+        key = f"{account_id}.{one}"
+
+        async def state() -> dict[str, Any] | None:
+            try:
+                found: dict[str, Any] = json.loads((await bucket.get(key)).value or b"{}")
+            except KeyNotFoundError:  # also a deleted key's error
+                return None
+            return found
+
+        assert await eventually(state) == {"state": "running", "version": 3, "mode": "broadcast"}
         await api.call("PUT", f"/campaigns/{one}", json={"body": "Other"})
         await api.call("DELETE", f"/campaigns/{one}", status=204)
         await eventually(lambda: any("deleted" in subject for subject, _, _ in heard))
@@ -151,14 +162,9 @@ async def test_commands_events_and_state_reach_nats(api: Api, provisioned_nats: 
         assert (body["kind"], body["version"], body["actor"]) == ("deleted", 5, f"user:{user_id}")
         assert headers is not None
         assert headers["ce-type"] == "com.relaygram.campaign.deleted.v1"
-        bucket = await client.jetstream().key_value(CAMPAIGN_STATE)
 
         async def is_gone() -> bool:
-            try:
-                await bucket.get(f"{account_id}.{one}")
-            except KeyNotFoundError:  # also a deleted key's error
-                return True
-            return False
+            return await state() is None
 
         await eventually(is_gone)
     finally:

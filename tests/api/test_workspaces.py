@@ -111,7 +111,7 @@ async def test_the_apis_role_sees_one_workspace_and_without_one_nothing(
             await connection.execute("select set_config('relaygram.workspace_id', $1, false)", said)
             assert tuple(await connection.fetchrow(count) or ()) == (0, 0)
         await connection.execute("select set_config('relaygram.workspace_id', $1, false)", str(api.workspace_id))
-        seen, foreign = await connection.fetchrow(count) or (None, None)
+        seen, foreign = tuple(await connection.fetchrow(count) or ())
         assert seen > 0
         assert foreign == 0
     finally:

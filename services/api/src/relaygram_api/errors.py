@@ -65,6 +65,16 @@ def too_large(limit_bytes: int) -> ApiError:
     return ApiError(413, "too_large", f"The body is larger than {limit_bytes} bytes.", headers={"Connection": "close"})
 
 
+def too_slow() -> ApiError:
+    """The body stood still."""
+    return ApiError(
+        408,
+        "too_slow",
+        "The body stood still for too long and was given up.",
+        headers={"Connection": "close"},
+    )
+
+
 def too_many(message: str, seconds: int) -> ApiError:
     """Slow down."""
     return ApiError(429, "too_many_requests", message, headers={"Retry-After": str(max(1, seconds))})

@@ -4,23 +4,22 @@ The order is the contract's: 413, 401, 429; then the router (404, 405), then `ch
 is not JSON), then abilities and the thing itself. Nothing of a body is read before its sender is known.
 """
 
+import asyncio
 import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-import asyncpg
 import orjson
 import structlog
-from fastapi import HTTPException
 from prometheus_client import Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from relaygram_api.adapters import pg_tokens
-from relaygram_api.errors import ApiError, too_large, too_many, unauthenticated, unavailable
+from relaygram_api.adapters.pg_workspace import is_transient
+from relaygram_api.errors import ApiError, too_large, too_many, too_slow, unauthenticated, unavailable
 from relaygram_api.parts import Caller, Parts
-from relaygram_common.database.pool import TRANSIENT_ERRORS
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +27,6 @@ _PREFIX = "/api/v1/"
 _OPEN = frozenset({"/api/v1/login"})
 _UPLOAD = re.compile(r"/api/v1/campaigns/[0-9]+/contacts")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_GONE = (asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, asyncpg.InsufficientResourcesError)
 _requests = Histogram(
     "relaygram_http_request_seconds",
     "Requests by route and status, and how long they took",
@@ -55,7 +53,7 @@ class Gate:
             _check_declared_size(headers, limit)
             if scope["path"].startswith(_PREFIX) and scope["path"] not in _OPEN:
                 scope["state"]["caller"] = await self._admit(headers, exchange)
-            await self._app(scope, _bounded(receive, limit), exchange.send)
+            await self._app(scope, _bounded(receive, limit, self._parts.settings.upload_idle_seconds), exchange.send)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes an answer here
             await exchange.fail(error)
         finally:
@@ -135,11 +133,6 @@ class _Exchange:
         return ApiError(500, "internal_error", "Something went wrong here; the request id finds it in our logs.")
 
 
-def is_transient(error: BaseException) -> bool:
-    """Whether PostgreSQL was away. asyncpg reports a wrong argument with the same base class: that is our fault."""
-    return isinstance(error, (*TRANSIENT_ERRORS, *_GONE)) and not isinstance(error, ValueError | HTTPException)
-
-
 async def respond(send: Callable[[Message], Awaitable[None]], error: ApiError, request_id: str) -> None:
     """Send an error in the contract's shape."""
     body = orjson.dumps(error.content(request_id))
@@ -159,15 +152,21 @@ def _check_declared_size(headers: MutableMapping[str, str], limit: int) -> None:
         raise too_large(limit)
 
 
-def _bounded(receive: Receive, limit: int) -> Receive:
-    """The body, as long as it stays within the bound: it may have come without a length."""
-    received = 0
+def _bounded(receive: Receive, limit: int, idle_seconds: float) -> Receive:
+    """The body, as long as it keeps coming and stays within the bound: it may have come without a length."""
+    received, is_complete = 0, False
 
     async def bounded_receive() -> Any:
-        nonlocal received
-        message = await receive()
+        nonlocal received, is_complete
+        try:
+            # After the body, whoever receives waits for the client to hang up: that may take its time.
+            async with asyncio.timeout(None if is_complete else idle_seconds):
+                message = await receive()
+        except TimeoutError:
+            raise too_slow() from None
         if message["type"] == "http.request":
             received += len(message.get("body", b""))
+            is_complete = not message.get("more_body", False)
             if received > limit:
                 raise too_large(limit)
         return message

@@ -13,12 +13,11 @@ from prometheus_client import Counter
 
 from relaygram_api.adapters import pg_imports
 from relaygram_api.adapters.pg_imports import Adding
-from relaygram_api.adapters.pg_workspace import Database
+from relaygram_api.adapters.pg_workspace import Database, is_transient
 from relaygram_api.core.contact_file import FileError, Record, csv_records, first_line, read_header
 from relaygram_api.core.contact_rows import LineError, Person, check_record, json_record
 from relaygram_api.settings import ApiSettings
 from relaygram_common.backoff import backoff_seconds
-from relaygram_common.database.pool import TRANSIENT_ERRORS
 from relaygram_common.security.sealing import Sealer
 
 log = structlog.get_logger(__name__)
@@ -61,7 +60,9 @@ class ImportWorker:
                 if claimed is not None:
                     await self._work(claimed)
                 failures = 0
-            except TRANSIENT_ERRORS as error:
+            except Exception as error:
+                if not is_transient(error):
+                    raise
                 failures += 1
                 log.warning("import.delayed", error=str(error) or type(error).__name__)
                 await asyncio.sleep(backoff_seconds(failures, first=0.2, cap=5.0, jitter=random.random()))  # noqa: S311
@@ -83,9 +84,9 @@ class ImportWorker:
                     await self._add(adding, file, claimed["campaign_id"])
         except FileError as problem:
             await self._fail(claimed, str(problem))
-        except TRANSIENT_ERRORS:
-            raise
-        except Exception:
+        except Exception as error:
+            if is_transient(error):
+                raise
             # A file that no worker can stomach must not come back for ever.
             log.exception("import.failed", import_id=import_id)
             await self._fail(claimed, "the file could not be worked off; the service's log says why")
@@ -138,7 +139,7 @@ class ImportWorker:
             await asyncio.sleep(seconds / 3)
             try:
                 await pg_imports.renew(self._database, claimed["workspace_id"], claimed["id"], seconds, file.received)
-            except TRANSIENT_ERRORS as error:
+            except Exception as error:  # noqa: BLE001 - the next round tries again, and a lost lease harms nobody
                 log.warning("import.lease_not_renewed", error=str(error) or type(error).__name__)
 
 

@@ -22,7 +22,7 @@ _ERRORS = {
     401: "No token, or one that is unknown, expired or revoked.",
     403: "The token lacks the ability.",
     404: "Unknown, or another workspace's.",
-    408: "The upload stood still for too long.",
+    408: "The body stood still for too long.",
     409: "The state of the thing forbids it; the message says from what to what.",
     413: "The body is too large.",
     415: "The body is of another media type.",
@@ -93,7 +93,7 @@ def _statuses(operation: dict[str, Any], *, needs_ability: bool) -> set[int]:
     parameters = operation.get("parameters", [])
     takes_fields = has_body or any(parameter["in"] == "query" for parameter in parameters)
     statuses = {401, 429, 503}
-    statuses |= {413, 415} if has_body else set()
+    statuses |= {408, 413, 415} if has_body else set()
     statuses |= {422} if takes_fields or operation["operationId"] == "start_campaign" else set()
     statuses |= {403} if needs_ability or operation["operationId"] == "create_token" else set()
     statuses |= {404} if any(parameter["in"] == "path" for parameter in parameters) else set()

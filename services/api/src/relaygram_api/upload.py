@@ -1,6 +1,5 @@
 """Receives a file of contacts in chunks, each committed by itself, so that a slow client holds up nobody."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 
@@ -10,7 +9,7 @@ from starlette.requests import ClientDisconnect
 from relaygram_api.adapters import pg_imports
 from relaygram_api.adapters.pg_workspace import Connection
 from relaygram_api.core.contact_file import FileError, first_line, read_header
-from relaygram_api.errors import ApiError, conflict, invalid, not_found
+from relaygram_api.errors import ApiError, conflict, invalid, not_found, too_slow
 from relaygram_api.parts import Caller, Parts
 
 _CHUNK_BYTES = 1024 * 1024
@@ -39,7 +38,7 @@ async def demand_campaign(parts: Parts, caller: Caller, campaign_id: int) -> Non
 
 async def receive_csv(request: Request, parts: Parts, caller: Caller, campaign_id: int) -> int:
     """Read the body to its end; the import's id. A header that can not be read is a 422 at once."""
-    pieces = _pieces(request, parts.settings.upload_idle_seconds)
+    pieces = request.stream()
     beginning = await _checked_beginning(pieces)
     import_id = await begin_import(parts, caller, campaign_id, "csv")
     try:
@@ -86,7 +85,7 @@ async def _keep(parts: Parts, caller: Caller, import_id: int, beginning: bytes, 
         if buffer:
             await _add(connection, parts, caller, import_id, chunk, bytes(buffer))
         if not await pg_imports.uploaded(connection, import_id):
-            raise _given_up()
+            raise too_slow()
 
 
 async def _add(connection: Connection, parts: Parts, caller: Caller, import_id: int, chunk: int, data: bytes) -> None:
@@ -94,26 +93,8 @@ async def _add(connection: Connection, parts: Parts, caller: Caller, import_id: 
         connection, caller.workspace_id, import_id, chunk, data, upload_seconds=_upload_seconds(parts)
     )
     if not kept:
-        raise _given_up()
-
-
-def _given_up() -> ApiError:
-    return ApiError(408, "upload_too_slow", "The upload stood still for too long and was given up.")
+        raise too_slow()
 
 
 def _upload_seconds(parts: Parts) -> float:
     return 2 * parts.settings.upload_idle_seconds + _FLUSH_SECONDS
-
-
-async def _pieces(request: Request, idle_seconds: float) -> AsyncIterator[bytes]:
-    stream = request.stream()
-    while True:
-        try:
-            async with asyncio.timeout(idle_seconds):
-                piece = await anext(stream)
-        except StopAsyncIteration:
-            return
-        except TimeoutError:
-            raise _given_up() from None
-        if piece:
-            yield piece

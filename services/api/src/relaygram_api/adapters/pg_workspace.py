@@ -7,12 +7,28 @@ from typing import Any
 
 import asyncpg
 
+from relaygram_common.database.pool import TRANSIENT_ERRORS
 from relaygram_common.database.statements import Statements
 
 sql = Statements("relaygram_api")
 
+# SQLSTATEs: the connection is lost, resources are short, an operator intervened; a transaction took too long.
+_AWAY = ("08", "53", "57")
+_TOO_LONG = ("25P03", "25P04")
+
 Connection = Any  # asyncpg's connection, or the pool's proxy of it
 Pool = asyncpg.Pool
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether PostgreSQL was away or overloaded, so that trying again may help.
+
+    asyncpg reports a value that does not fit with the base class of lost connections: that is our own fault.
+    """
+    state: str = getattr(error, "sqlstate", None) or ""
+    if isinstance(error, TRANSIENT_ERRORS):
+        return not isinstance(error, ValueError)
+    return state.startswith(_AWAY) or state in _TOO_LONG
 
 
 class Database:

@@ -52,7 +52,7 @@ _UPLOAD_BODY = {
     status_code=202,
     operation_id="import_contacts",
     response_model=One[Import],
-    responses={408: {}, 409: {}},
+    responses={409: {}},
     openapi_extra=_UPLOAD_BODY,
 )
 @takes("application/json", "text/csv")

@@ -94,7 +94,7 @@ delete from control.import_chunks where import_id = $1
 
 -- name: complete_import
 update control.imports
-   set status = 'completed', received = $2, accepted = $3, duplicates = $4, rejected = $5, finished_at = now(), lease_until = null
+   set status = 'completed', received = $2, accepted = $3, duplicates = $4, rejected = $5, finished_at = clock_timestamp(), lease_until = null
  where id = $1
 
 -- name: count_new_contacts
