@@ -7,7 +7,7 @@ from tests.gateway.world import World
 async def test_a_broadcast_is_sent_and_told(world: World, gateway: GatewayProcess) -> None:
     account = await world.account()
     people = await world.people(20)
-    _, jobs = await world.broadcast(account, people)
+    campaign, jobs = await world.broadcast(account, people)
 
     events = await world.settled(jobs)
 
@@ -23,4 +23,4 @@ async def test_a_broadcast_is_sent_and_told(world: World, gateway: GatewayProces
         assert event.destination is not None
         assert event.destination.startswith("@p")
         assert event.attempt == 1
-    await world.queue_is_empty()
+    await world.queue_is_empty(campaign)

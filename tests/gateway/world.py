@@ -117,6 +117,13 @@ class World:
         )  # fmt: skip
         return Account(account_id, known)
 
+    async def set_limits(self, account_id: int, **limits: Any) -> None:
+        """PATCH: key by key, and the doorbell."""
+        await self.sql.execute(
+            "update control.telegram_accounts set limits = limits || $2 where id = $1", account_id, limits
+        )
+        await self.ring(account_id, "limits")
+
     async def secret(self, account_id: int, kind: str, text: str) -> None:
         """What a person enters for the log-in; and the doorbell."""
         sealed = self.sealer.seal(text, owner=f"login:{account_id}:{kind}")
@@ -125,8 +132,12 @@ class World:
             " on conflict (account_id, kind) do update set sealed = excluded.sealed",
             account_id, kind, self.workspace, sealed,
         )  # fmt: skip
+        await self.ring(account_id, kind)
+
+    async def ring(self, account_id: int, verb: str) -> None:
+        """An account command."""
         body = f'{{"workspace_id": {self.workspace}, "account_id": {account_id}}}'.encode()
-        await self.publisher.publish([Outgoing(f"account.command.{kind}.{self.workspace}.{account_id}", body)])
+        await self.publisher.publish([Outgoing(f"account.command.{verb}.{self.workspace}.{account_id}", body)])
 
     async def status(self, account_id: int) -> tuple[str, str | None]:
         """The account's status and its reason."""
@@ -191,6 +202,9 @@ class World:
             self.workspace, campaign, [one["username"].lower() for one in people],
             [one["first_name"] for one in people],
         )  # fmt: skip
+        await self.sql.execute(
+            "update control.campaigns set total_contacts = total_contacts + $2 where id = $1", campaign, len(rows)
+        )
         return [row["id"] for row in rows]
 
     def jobs(self, account: Account, campaign: int, contacts: Sequence[int]) -> list[SendJob]:
@@ -241,17 +255,18 @@ class World:
         found: list[dict[str, Any]] = await self.sandbox.get("/wire", limit=10000)
         return [one for one in found if one["account_id"] == account.person["id"] and one["method"] == method]
 
-    async def jobs_left(self) -> int:
-        """Jobs in the stream."""
-        return int((await self.client.jetstream().stream_info("SEND_JOBS")).state.messages)
+    async def jobs_left(self, campaign: int) -> int:
+        """Jobs of a campaign that lie in the stream."""
+        info = await self.client.jetstream().stream_info("SEND_JOBS", subjects_filter=f"send.job.*.{campaign}")
+        return sum((info.state.subjects or {}).values())
 
-    async def queue_is_empty(self) -> None:
-        """Wait until every job was acknowledged."""
+    async def queue_is_empty(self, campaign: int) -> None:
+        """Wait until every job of the campaign was acknowledged."""
 
         async def empty() -> bool:
-            return await self.jobs_left() == 0
+            return await self.jobs_left(campaign) == 0
 
-        await eventually(empty, 10, what="SEND_JOBS empty")
+        await eventually(empty, 10, what="no job left")
 
 
 async def _quiet(_: Exception) -> None:

@@ -69,7 +69,7 @@ async def build(settings: GatewaySettings, runtime: Runtime) -> AsyncIterator[No
 
         await presence.start()
         await hear_doorbells(client, fleet.wake)
-        add_account_commands(broker, client=lambda: client, publisher=lambda: publisher)
+        add_account_commands(broker, client=client, publisher=publisher, rows=rows)
         await broker.start()
         runtime.spawn(presence.run(), name="presence")
         runtime.spawn(state_feed.run_watch(), name="campaign-state-watch")

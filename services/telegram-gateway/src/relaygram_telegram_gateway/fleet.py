@@ -9,7 +9,7 @@ import structlog
 from relaygram_common.backoff import backoff_seconds
 from relaygram_common.database.pool import TRANSIENT_ERRORS
 from relaygram_telegram_gateway.account_runner import AccountRunner, RunnerTools
-from relaygram_telegram_gateway.adapters.nats_leases import LEASE_ERRORS, Lease
+from relaygram_telegram_gateway.adapters.nats_leases import LEASE_ERRORS, Lease, Seen
 from relaygram_telegram_gateway.adapters.nats_presence import Presence
 from relaygram_telegram_gateway.adapters.pg_accounts import AccountRow
 from relaygram_telegram_gateway.core.lease_clock import fair_share, wait_before_connecting
@@ -36,6 +36,7 @@ class Fleet:
         self._free_since: dict[int, float] = {}
         self._look_now = asyncio.Event()
         self._looks = asyncio.Semaphore(_LOOKS_AT_ONCE)
+        self._taking = 0  # at this moment
         self._closing = False
 
     def accounts(self) -> list[int]:
@@ -99,17 +100,28 @@ class Fleet:
                 return
             free_for = now - self._free_since.setdefault(account.id, now)
             share = fair_share(wanted, self._presence.gateways())
-            if len(self._runners) >= share and free_for < _UNSHARED_SECONDS:
+            if len(self._runners) + self._taking >= share and free_for < _UNSHARED_SECONDS:
                 return
-            if not await self._bucket_is_trusted(account):
-                return
-            lease = await self._tools.leases.take(account.id, seen)
-            if lease is None or self._closing:
+            self._taking += 1
+            try:
+                lease = await self._take(account, seen)
+            finally:
+                self._taking -= 1
+            if lease is None:
                 return
             expired = seen.expired or (account.id in self._held_elsewhere and seen.revision == 0)
             self._held_elsewhere.discard(account.id)
             self._free_since.pop(account.id, None)
             self._begin(account, lease, expired=expired)
+
+    async def _take(self, account: AccountRow, seen: Seen) -> Lease | None:
+        if not await self._bucket_is_trusted(account):
+            return None
+        lease = await self._tools.leases.take(account.id, seen)
+        if lease is not None and self._closing:
+            await self._tools.leases.release(lease)
+            return None
+        return lease
 
     async def _bucket_is_trusted(self, account: AccountRow) -> bool:
         """After the bucket was lost a free key proves nothing until every old lease has run out."""

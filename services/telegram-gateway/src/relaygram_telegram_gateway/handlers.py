@@ -11,13 +11,17 @@ from nats.aio.subscription import Subscription
 from pydantic import ValidationError
 
 from relaygram_common.contracts.doorbells import AccountCommand
+from relaygram_common.database.pool import TRANSIENT_ERRORS
 from relaygram_common.jetstream.dead_letters import dead_letter
 from relaygram_common.jetstream.publisher import PublishError, WindowPublisher
 from relaygram_common.topology import ACCOUNT_COMMANDS, TELEGRAM_GATEWAY
+from relaygram_telegram_gateway.adapters.pg_accounts import AccountRows
 
 log = structlog.get_logger(__name__)
 
 _RETRY_SECONDS = 2.0
+# The only verb that says something the row does not.
+_RESEND_CODE = "account.command.resend_code."
 
 
 def doorbell_subject(account_id: int | str) -> str:
@@ -25,9 +29,7 @@ def doorbell_subject(account_id: int | str) -> str:
     return f"account.doorbell.{account_id}"
 
 
-def add_account_commands(
-    broker: NatsBroker, *, client: Callable[[], Client], publisher: Callable[[], WindowPublisher]
-) -> None:
+def add_account_commands(broker: NatsBroker, *, client: Client, publisher: WindowPublisher, rows: AccountRows) -> None:
     """One gateway takes the command and rings for all; the row decides, so a lost ring costs a second at most."""
 
     @broker.subscriber(
@@ -43,15 +45,21 @@ def add_account_commands(
         raw = message.raw_message
         try:
             command = AccountCommand.model_validate_json(raw.data)
+            if raw.subject.startswith(_RESEND_CODE):
+                await rows.ask_for_another_code(command.workspace_id, command.account_id)
+        except TRANSIENT_ERRORS as error:
+            log.info("account_command.delayed", error=str(error) or type(error).__name__)
+            await message.nack(delay=_RETRY_SECONDS)
+            return
         except ValidationError as error:
             problem = error.errors()[0]
             try:
-                await dead_letter(publisher(), raw, reason=f"no account command: {problem['loc']}: {problem['msg']}")
+                await dead_letter(publisher, raw, reason=f"no account command: {problem['loc']}: {problem['msg']}")
             except PublishError:
                 await message.nack(delay=_RETRY_SECONDS)
                 return
         else:
-            await client().publish(doorbell_subject(command.account_id))
+            await client.publish(doorbell_subject(command.account_id))
         await message.ack()
 
 

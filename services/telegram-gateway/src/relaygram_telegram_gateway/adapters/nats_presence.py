@@ -13,6 +13,7 @@ log = structlog.get_logger(__name__)
 _SUBJECT = "account.presence"
 _EVERY_SECONDS = 1.0
 _GONE_AFTER_SECONDS = 3.5
+_ANSWERS_SECONDS = 0.2
 
 
 class Presence:
@@ -25,9 +26,10 @@ class Presence:
         self._subscription: Subscription | None = None
 
     async def start(self) -> None:
-        """Listen, and say hello at once."""
+        """Listen, say hello, and hear who answers before anything is taken."""
         self._subscription = await self._client.subscribe(_SUBJECT, cb=self._on_hello)
         await self._client.publish(_SUBJECT, self._instance.encode())
+        await asyncio.sleep(_ANSWERS_SECONDS)
 
     async def run(self) -> None:
         """Say hello for ever."""
@@ -54,5 +56,8 @@ class Presence:
         name = message.data.decode("utf-8", "replace")
         if name.startswith("-"):
             self._heard.pop(name[1:], None)
-        else:
-            self._heard[name] = asyncio.get_running_loop().time()
+            return
+        is_new = name not in self._heard and name != self._instance
+        self._heard[name] = asyncio.get_running_loop().time()
+        if is_new:
+            await self._client.publish(_SUBJECT, self._instance.encode())

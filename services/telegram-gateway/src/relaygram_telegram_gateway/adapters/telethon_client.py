@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ipaddress
 import itertools
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,18 @@ from relaygram_telegram_gateway.core.telegram_errors import TelegramError
 from relaygram_telegram_gateway.settings import GatewaySettings
 
 log = structlog.get_logger(__name__)
+
+
+class _OurOwnNews(logging.Filter):
+    """Telethon tells of each lost connection twice; we tell of it ourselves, with the account."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keep what is not about a connection that ended."""
+        return not record.getMessage().startswith(("Server closed the connection", "Automatic reconnection failed"))
+
+
+for _logger in ("telethon.network.mtprotosender", "telethon.network.connection.connection"):
+    logging.getLogger(_logger).addFilter(_OurOwnNews())
 
 _SANDBOX_DC = 2
 _DISCONNECT_SECONDS = 3.0

@@ -224,7 +224,9 @@ class Sender:
         for campaign in list(feeds):
             if campaign not in campaigns or campaigns[campaign].state != "running":
                 await feeds.pop(campaign).stop()
-        for campaign in self._consumers - campaigns.keys():
+        # A consumer is needed as long as jobs of it are to be acknowledged.
+        in_hand = {held.job.campaign_id for held in work.held.values()}
+        for campaign in self._consumers - campaigns.keys() - in_hand:
             await remove_consumer(work.tools.client, work.account.id, campaign)
             self._consumers.discard(campaign)
         for campaign, state in campaigns.items():
