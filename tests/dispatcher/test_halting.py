@@ -84,6 +84,10 @@ async def test_a_stop_leaves_to_the_gateway_what_is_on_the_wire_and_tells_what_w
     assert (accepted["telegram_message_id"], accepted["attempt"], accepted["body"]) == (99, 2, "As sent")
     assert (await line.run(campaign_id))["finished_at"] is None
 
+    async def asked_again() -> bool:
+        return await line.waiting(campaign_id) == 1
+
+    await eventually(asked_again)  # the gateway that had it on the wire may be no more
     await line.pool.execute(
         "update telegram.sends set state = 'accepted', decided_at = now() where campaign_id = $1 and state = 'sending'",
         campaign_id,
@@ -125,7 +129,7 @@ async def test_what_comes_after_the_end_is_swept(line: Outside) -> None:
     late = queued_events(content, [Contact(10**9, None, "late", None, None, {})], now=datetime.now(UTC))
     out = NatsOut(line.publisher)
     await out.events(late)
-    await out.jobs(jobs_of(late))
+    await out.jobs(jobs_of(content, late))
 
     async def swept() -> bool:
         return await line.counters(campaign_id) == (0, 0, 4) and await line.waiting(campaign_id) == 0

@@ -80,12 +80,11 @@ def test_what_a_run_needs_next(changed: dict[str, Any], room: int, idle: float, 
 
 
 @pytest.mark.parametrize(
-    ("changed", "idle", "expected"),
-    [({}, 0.0, True), ({"pending": 1}, 99.0, False), ({"rows": 99}, 0.0, False), ({"rows": 99}, 10.0, True)],
+    ("changed", "stuck", "expected"),
+    [({}, False, True), ({"pending": 1}, True, False), ({"rows": 99}, False, False), ({"rows": 99}, True, True)],
 )
-def test_an_ended_run_waits_for_rows_on_their_way(changed: dict[str, Any], idle: float, expected: bool) -> None:
-    run = replace(_RUN, status="stopped", **changed)
-    assert nothing_left(run, idle_seconds=idle, give_up_after_seconds=10.0) is expected
+def test_an_ended_run_waits_for_rows_on_their_way(changed: dict[str, Any], stuck: bool, expected: bool) -> None:
+    assert nothing_left(replace(_RUN, status="stopped", **changed), stuck=stuck) is expected
 
 
 def test_the_same_page_always_gives_the_same_ids() -> None:
@@ -97,7 +96,7 @@ def test_the_same_page_always_gives_the_same_ids() -> None:
         ("@ann", "Hi Ann of Oslo"),
         ("4242", "Hi friend of "),
     ]
-    assert [(job.job_id, job.contact_id) for job in jobs_of(first)] == [
+    assert [(job.job_id, job.contact_id) for job in jobs_of(_CONTENT, first)] == [
         (event.job_id, event.sender_id) for event in again
     ]
 

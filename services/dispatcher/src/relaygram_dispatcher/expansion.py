@@ -51,7 +51,7 @@ class Expansion:
     async def _make_jobs(self, run: Run, page: Page) -> None:
         events = queued_events(page.content, page.people, now=datetime.now(UTC))
         await self._out.events(events)
-        await self._out.jobs(jobs_of(events))
+        await self._out.jobs(jobs_of(page.content, events))
         await self._runs.advance(run, page)
         metrics.JOBS.inc(len(events))
 

@@ -38,7 +38,7 @@ class Reconciler:
             async for people in self._log.unlogged(run):
                 events = queued_events(content, people, now=datetime.now(UTC))
                 await self._out.events(events)
-                await self._out.jobs(jobs_of(events))
+                await self._out.jobs(jobs_of(content, events))
                 again += len(people)
         await self._log.note_reconciled(run)
         metrics.JOBS_AGAIN.inc(again)

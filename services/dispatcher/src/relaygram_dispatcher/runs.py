@@ -129,10 +129,12 @@ class RunLoop:
             case Duty.COMPLETE:
                 await self._completion.work(run)
             case Duty.END:
-                finished = nothing_left(run, idle_seconds=idle_seconds, give_up_after_seconds=self._reconcile_after)
-                await self._ending.work(run, finished=finished)
+                stuck = idle_seconds >= self._reconcile_after
+                if stuck:
+                    self._still_since[run.campaign_id] = (run.progress, time.monotonic())  # not again each second
+                await self._ending.work(run, finished=nothing_left(run, stuck=stuck), stuck=stuck)
             case Duty.RECONCILE:
-                self._still_since[run.campaign_id] = (run.progress, time.monotonic())  # not again each second
+                self._still_since[run.campaign_id] = (run.progress, time.monotonic())
                 await self._reconciler.work(run)
 
     def _idle_seconds(self, run: Run) -> float:

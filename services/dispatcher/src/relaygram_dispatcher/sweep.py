@@ -30,7 +30,7 @@ class Sweep:
             try:
                 await self._sweep_queues()
                 for run in await self._log.ended_with_pending(most=_MOST_RUNS):
-                    await self._ending.discard(run)
+                    await self._ending.discard(run, ask_again=False)
             except TRANSIENT as error:
                 metrics.FAILURES.labels("sweep").inc()
                 log.warning("sweep.delayed", error=str(error) or type(error).__name__)

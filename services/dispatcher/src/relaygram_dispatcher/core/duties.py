@@ -29,7 +29,7 @@ def duty(run: Run, *, room: int, idle_seconds: float, reconcile_after_seconds: f
     return None
 
 
-def nothing_left(run: Run, *, idle_seconds: float, give_up_after_seconds: float) -> bool:
+def nothing_left(run: Run, *, stuck: bool) -> bool:
     """Each message of an ended run has its outcome. Rows still on their way are waited for, but not for ever: should
     one come later, the sweep finds it."""
-    return run.pending == 0 and (run.rows >= run.jobs_made or idle_seconds >= give_up_after_seconds)
+    return run.pending == 0 and (run.rows >= run.jobs_made or stuck)

@@ -65,9 +65,24 @@ def queued_events(content: Content, people: Sequence[Contact], *, now: datetime)
     ]
 
 
-def jobs_of(events: Sequence[DeliveryEvent]) -> list[SendJob]:
+def jobs_of(content: Content, events: Sequence[DeliveryEvent]) -> list[SendJob]:
     """The jobs of queued events: ids only."""
-    return [SendJob.model_validate(event.model_dump() | {"contact_id": event.sender_id}) for event in events]
+    return [
+        SendJob.model_validate(
+            {
+                "job_id": event.job_id,
+                "workspace_id": content.workspace_id,
+                "account_id": content.account_id,
+                "campaign_id": content.campaign_id,
+                "contact_id": event.sender_id,
+                "run_id": content.run_id,
+                "step": event.step,
+                "trigger": event.trigger,
+                "queued_at": event.queued_at,
+            }
+        )
+        for event in events
+    ]
 
 
 def job_again(content: Content, message: Pending) -> SendJob:

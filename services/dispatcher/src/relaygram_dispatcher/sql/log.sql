@@ -43,7 +43,9 @@ select r.run_id, r.campaign_id, r.workspace_id, r.account_id, r.epoch, r.jobs_ma
  limit $1
 
 -- name: fates
--- Of the campaigns that queues are named after: are they still to be sent, and by whom?
+-- Of the campaigns that queues are named after: are they still to be sent, and by whom? While a run is being ended its
+-- queue may hold jobs whose outcome the gateway is asked for.
 select c.id, c.telegram_account_id as account_id,
-       c.status in ('stopped', 'completed') or c.deleted_at is not null as ended
+       (c.status in ('stopped', 'completed') or c.deleted_at is not null)
+       and not exists (select from dispatch.runs r where r.campaign_id = c.id and r.finished_at is null) as ended
   from control.campaigns c where c.id = any ($1::bigint[])
