@@ -147,17 +147,19 @@ async def test_health_pages_and_metrics(process: Process) -> None:
 async def test_a_taken_port_and_wrong_settings_are_one_line(
     process: Process, database: Database, free_port: Callable[[], int]
 ) -> None:
-    good = environment(database, "nats://127.0.0.1:1", free_port(), free_port())
-    for wrong, named in (
+    wrongs = (
         ({"RELAYGRAM_API_PORT": str(process.port)}, "RELAYGRAM_API_PORT"),
         ({"RELAYGRAM_API_PORT": "x"}, "RELAYGRAM_API_PORT"),
         ({"RELAYGRAM_SECRET_KEYS": ""}, "RELAYGRAM_SECRET_KEYS"),
         ({"RELAYGRAM_POSTGRES_DSN": "postgresql://127.0.0.1:1/x"}, "api:"),
-    ):
-        failed = start({**good, **wrong})
-        _, errors = await asyncio.to_thread(failed.communicate, timeout=20)
+    )
+    started = [
+        start({**environment(database, "nats://127.0.0.1:1", free_port(), free_port()), **wrong}) for wrong, _ in wrongs
+    ]
+    ended = await asyncio.gather(*(asyncio.to_thread(one.communicate, timeout=30) for one in started))
+    for one, (_, errors), (_, named) in zip(started, ended, wrongs, strict=True):
         lines = [line for line in errors.decode().splitlines() if not line.startswith("{")]
-        assert failed.returncode in (1, 2)
+        assert one.returncode in (1, 2)
         assert len(lines) == 1, errors.decode()
         assert named in lines[0]
 
