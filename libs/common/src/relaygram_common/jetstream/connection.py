@@ -1,6 +1,7 @@
 """The NATS connection of a service: FastStream's broker, for ever reconnecting, with hooks for what must be redone."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -34,9 +35,22 @@ class Reconnects:
             await listener()
 
 
-async def _on_error(error: Exception) -> None:
-    # nats-py's own default prints a traceback for each try while the server is away.
-    log.warning("nats.error", error=str(error) or type(error).__name__)
+_SAME_ERROR_SECONDS = 10.0
+
+
+class _Errors:
+    """Logs errors of the connection; the same one, which comes with every try to reconnect, now and then only."""
+
+    def __init__(self) -> None:
+        self._last = ""
+        self._logged_at = 0.0
+
+    async def __call__(self, error: Exception) -> None:
+        # nats-py's own default prints a traceback for each try while the server is away.
+        told, now = str(error) or type(error).__name__, time.monotonic()
+        if told != self._last or now - self._logged_at >= _SAME_ERROR_SECONDS:
+            self._last, self._logged_at = told, now
+            log.warning("nats.error", error=told)
 
 
 async def _on_disconnect() -> None:
@@ -54,7 +68,7 @@ def make_broker(nats_url: str, *, name: str, reconnects: Reconnects) -> NatsBrok
         ping_interval=10,
         max_outstanding_pings=2,
         pending_size=16 * 1024 * 1024,
-        error_cb=_on_error,
+        error_cb=_Errors(),
         disconnected_cb=_on_disconnect,
         reconnected_cb=reconnects.notify,
         logger=None,
