@@ -133,11 +133,10 @@ async def test_killed_at_any_moment_it_loses_and_doubles_nothing(
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"RELAYGRAM_NATS_URL": "nats://127.0.0.1:1"}, "RELAYGRAM_NATS_URL"),
         ({"RELAYGRAM_POSTGRES_DSN": "postgresql://nobody@127.0.0.1:1/none"}, "RELAYGRAM_POSTGRES_DSN"),
         ({"RELAYGRAM_LOG_BATCH_SIZE": "many"}, "RELAYGRAM_LOG_BATCH_SIZE"),
     ],
-    ids=["nats", "postgres", "setting"],
+    ids=["postgres", "setting"],
 )
 async def test_what_is_wrong_at_the_start_is_said_in_one_line(
     provisioned_nats: NatsServer, database: Database, wrong: dict[str, str], said: str

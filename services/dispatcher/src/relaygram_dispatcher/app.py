@@ -72,13 +72,10 @@ async def build(settings: DispatcherSettings, runtime: Runtime) -> AsyncIterator
     sweep = Sweep(pg_log, queues, ending, every_seconds=settings.sweep_seconds)
     subscribe(broker, publisher, loop)
 
-    async def postgres_there() -> None:
-        await pool.fetchval("select 1")
-
     async def nats_there() -> None:
         await client.jetstream(timeout=1.5).stream_info(SEND_JOBS)
 
-    runtime.health.add("postgres", postgres_there)
+    runtime.health.add("postgres", runs.ping)
     runtime.health.add("nats", nats_there)
     loops = [
         runtime.spawn(relay.run(), name="outbox-relay"),

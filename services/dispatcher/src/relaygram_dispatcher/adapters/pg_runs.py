@@ -123,6 +123,10 @@ class PgRuns:
                 moved.append(row["id"])
         return moved
 
+    async def ping(self) -> None:
+        """Raises when the database is not there."""
+        await self._pool.fetchval(_sql["ping"])
+
 
 def _contact(row: asyncpg.Record) -> Contact:
     return Contact(

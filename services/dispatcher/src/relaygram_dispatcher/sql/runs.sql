@@ -100,3 +100,7 @@ returning run_id
 select c.workspace_id, c.id from control.campaigns c
  where c.status = 'draft' and c.scheduled_at <= now() and c.deleted_at is null
  order by c.scheduled_at limit $1
+
+-- name: ping
+-- Is the database there?
+select 1
