@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 
 _IDLE_SECONDS = 0.1
 _ADMIT_AT_ONCE = 500
+_GATHER_SECONDS = 0.01
 _MAX_RESOLVING_SLOWLY = 100
 _GIVEN_BACK_SECONDS = 10.0
 
@@ -65,6 +66,8 @@ class Intake:
             work.wake.clear()
             if not work.stopping and work.link is not None and work.ended is None:
                 await self._pull()
+                if self._wire.ready + self._resolver.busy > work.settings.max_in_flight:
+                    await asyncio.sleep(_GATHER_SECONDS)  # the wire is busy: one admission of many costs less
                 await self._admit_what_came()
             self._wire.pump()
             self._resolver.pump()
