@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from typing import Any
 
@@ -22,6 +23,15 @@ async def test_info_and_health(sandbox: SandboxProcess) -> None:
     for path in ("/livez", "/readyz", "/docs"):
         assert (await sandbox.control.get(path)).status_code == 200
     assert "/users/{user_id}/session" in (await sandbox.get("/openapi.json"))["paths"]
+
+
+async def test_the_page_needs_nothing_from_the_internet(sandbox: SandboxProcess) -> None:
+    page = (await sandbox.control.get("/docs")).text
+
+    wanted = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert wanted
+    for address in wanted:
+        assert (await sandbox.control.get(address)).status_code == 200
 
 
 async def test_a_user_is_made_read_and_changed(sandbox: SandboxProcess) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from relaygram_sandbox.control import faults, people, record, world
@@ -17,7 +18,8 @@ _UNION_TAGS = {"one", "list"}
 
 def build_control(sandbox: Sandbox) -> FastAPI:
     """The application; every route runs on the event loop that also serves the clients."""
-    app = FastAPI(title="Relaygram sandbox", description="A local Telegram and its control plane.")
+    # Its pages bring what they need along: a sandbox is often used where there is no internet.
+    app = FastAPIOffline(title="Relaygram sandbox", description="A local Telegram and its control plane.")
     app.state.sandbox = sandbox
     for part in (world, people, record, faults):
         app.include_router(part.router)
