@@ -54,8 +54,8 @@ async def test_a_renewed_lease_keeps_its_ttl(client: Client) -> None:
     store = LeaseStore(client, "one", TERMS)
     lease = await store.take(9003, await store.look(9003))
     assert lease is not None
-    for _ in range(3):
-        await asyncio.sleep(0.7)
+    for _ in range(2):
+        await asyncio.sleep(0.6)
         assert await store.renew(lease)
     assert lease.is_valid()
     renewed_at = lease_clock()

@@ -89,7 +89,7 @@ def test_room_looks_ahead() -> None:
 
 
 def test_a_chat_gets_one_message_a_second() -> None:
-    chats = ChatSpacing()
+    chats = ChatSpacing(1.0)
     assert chats.wait_seconds(7, 1.0) == 0
     chats.start(7)
     assert chats.wait_seconds(7, 50.0) > 0

@@ -23,21 +23,21 @@ async def _sends_flow(world: World, account: Account, at_least: int) -> None:
 
 async def test_nothing_leaves_a_second_after_pause_and_all_after_start(world: World, gateway: GatewayProcess) -> None:
     account = await world.account(limits={"messages_per_second": 40})
-    campaign, jobs = await world.broadcast(account, await world.people(120))
+    campaign, jobs = await world.broadcast(account, await world.people(80))
     await _sends_flow(world, account, 20)
 
     await world.move(campaign, "pause")
     paused_at = time.time()
-    await eventually(lambda: time.time() > paused_at + 1.6)
+    await eventually(lambda: time.time() > paused_at + 1.4)
     while_paused = await world.accepted(account)
-    assert len(while_paused) < 100
+    assert len(while_paused) < 80
     late = [one for one in while_paused if datetime.fromisoformat(one["date"]).timestamp() > paused_at + PAUSE_SECONDS]
     assert late == []
 
     await world.move(campaign, "start")
     events = await world.settled(jobs, 20)
     assert {event.state for event in events.values()} == {"sent"}
-    assert await _count(world, account) == 120
+    assert await _count(world, account) == 80
     await world.queue_is_empty(campaign)
 
 
@@ -73,13 +73,13 @@ async def test_after_stop_nothing_leaves(world: World, gateway: GatewayProcess) 
 
 async def test_the_receiver_never_sees_more_than_the_limit_in_a_second(world: World, gateway: GatewayProcess) -> None:
     account = await world.account(limits={"messages_per_second": 15})
-    _, jobs = await world.broadcast(account, await world.people(60))
+    _, jobs = await world.broadcast(account, await world.people(40))
     began = time.monotonic()
     await world.settled(jobs, 20)
     took = time.monotonic() - began
     stats = (await world.sandbox.get("/stats"))["accounts"][str(account.person["id"])]
     assert stats["max_in_one_second"] <= 15
-    assert took < 60 / 15 + 3
+    assert took < 40 / 15 + 3
 
 
 async def test_new_limits_count_at_once(world: World, gateway: GatewayProcess) -> None:
@@ -103,11 +103,11 @@ async def test_the_hour_has_a_limit(world: World, gateway: GatewayProcess) -> No
 
 async def test_campaigns_take_turns(world: World, gateway: GatewayProcess) -> None:
     account = await world.account(limits={"messages_per_second": 20})
-    _, first = await world.broadcast(account, await world.people(60), "first {{first_name}}")
+    _, first = await world.broadcast(account, await world.people(40), "first {{first_name}}")
     await _sends_flow(world, account, 5)
     _, second = await world.broadcast(account, await world.people(10), "second {{first_name}}")
     await world.settled(second, 10)
-    assert len(world.final(first)) < 60
+    assert len(world.final(first)) < 40
     await world.settled(first, 10)
 
 

@@ -89,6 +89,7 @@ class World:
             "telegram_sandbox_public_key": self._public_key,
             "lease_seconds": 2, "lease_margin_seconds": 0.3, "accounts_poll_seconds": 0.3,
             "random_id_trust_seconds": 2, "network_retry_first_seconds": 0.2, "connection_settle_seconds": 0.2,
+            "per_chat_seconds": 0.2,
             "log_format": "console", **settings,
         }  # fmt: skip
         environment = {f"RELAYGRAM_{name.upper()}": str(value) for name, value in values.items()}

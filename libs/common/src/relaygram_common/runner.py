@@ -19,6 +19,7 @@ import uvicorn
 from relaygram_common.health import Health, health_app, http_server, listen
 from relaygram_common.logging import configure_logging
 from relaygram_common.settings import ServiceSettings
+from relaygram_common.tasks import cancel_and_wait
 
 log = structlog.get_logger(__name__)
 Settings = TypeVar("Settings", bound=ServiceSettings)
@@ -49,10 +50,7 @@ class Runtime:
 
     async def cancel_tasks(self) -> None:
         """Cancel the loops and wait for them."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_and_wait(list(self._tasks))
 
 
 Build = Callable[[Settings, Runtime], AbstractAsyncContextManager[None]]

@@ -8,6 +8,7 @@ import structlog
 
 from relaygram_common.backoff import backoff_seconds
 from relaygram_common.database.pool import TRANSIENT_ERRORS
+from relaygram_common.tasks import cancel_and_wait
 from relaygram_telegram_gateway.account_runner import AccountRunner, RunnerTools
 from relaygram_telegram_gateway.adapters.nats_leases import LEASE_ERRORS, Lease, Seen
 from relaygram_telegram_gateway.adapters.nats_presence import Presence
@@ -153,8 +154,7 @@ class Fleet:
         if runner is None or task is None:
             return
         await runner.finish(within_seconds=within_seconds)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await cancel_and_wait([task])
         if runner.lease.is_valid():
             await self._tools.leases.release(runner.lease)
         log.info("account.let_go", account_id=account_id)

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+from relaygram_common.tasks import cancel_and_wait
+
 
 async def run_together(*loops: Coroutine[Any, Any, None]) -> None:
     """Run until one ends; the others are cancelled, and its error, if it has one, is raised."""
@@ -13,6 +15,4 @@ async def run_together(*loops: Coroutine[Any, Any, None]) -> None:
         for task in done:
             task.result()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_and_wait(tasks)

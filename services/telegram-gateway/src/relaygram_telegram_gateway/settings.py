@@ -34,6 +34,8 @@ class GatewaySettings(ServiceSettings):
     max_in_flight: int = Field(default=50, ge=1, le=500)
     max_resolves_in_flight: int = Field(default=50, ge=1, le=500)
     max_lookups_in_flight: int = Field(default=20, ge=1, le=500)
+    # One message into the same chat each so many seconds.
+    per_chat_seconds: float = Field(default=1.0, ge=0)
     pull_ahead_seconds: float = Field(default=0.3, gt=0)
     # Without a limit on the rate: at most so many jobs in hand.
     max_in_hand: int = Field(default=600, ge=1, le=10_000)

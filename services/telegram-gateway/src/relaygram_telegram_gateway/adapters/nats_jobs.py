@@ -1,6 +1,7 @@
 """The jobs of one account × campaign: its durable consumer on SEND_JOBS, and pulls no larger than asked for."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 import nats.errors
@@ -10,6 +11,7 @@ from nats.aio.msg import Msg
 from nats.js.errors import APIError, NotFoundError
 
 from relaygram_common.jetstream.pull import PullSubscription
+from relaygram_common.tasks import cancel_and_wait
 from relaygram_common.topology import SEND_JOBS, job_consumer, job_consumer_name
 
 log = structlog.get_logger(__name__)
@@ -76,11 +78,12 @@ class JobFeed:
         await self._subscription.reconnected()
 
     async def stop(self) -> None:
-        """Pull no more; what is still on its way comes again after the consumer's ack_wait."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-        await self._subscription.stop()
+        """Pull no more; what is still on its way comes again after the consumer's ack_wait. A second stop is none."""
+        task, self._task = self._task, None
+        if task is not None:
+            await cancel_and_wait([task])
+            with contextlib.suppress(*JOB_ERRORS):  # the connection may be gone, and the subscription with it
+                await self._subscription.stop()
 
 
 async def remove_consumer(client: Client, account_id: int, campaign_id: int) -> None:

@@ -120,14 +120,17 @@ class LeaseStore:
     async def release(self, lease: Lease) -> None:
         """Let go, so that another one need not wait for the end of the TTL."""
         lease.lost = True
-        headers = {
-            "KV-Operation": "PURGE",
-            "Nats-Rollup": "sub",
-            "Nats-TTL": str(_RELEASED_MARK_SECONDS),
-            "Nats-Expected-Last-Subject-Sequence": str(lease.revision),
-        }
         try:
             async with asyncio.timeout(_REQUEST_SECONDS):
+                seen = await self.look(lease.account_id)  # a renewal may have been under way
+                if seen.hold != lease.hold:
+                    return
+                headers = {
+                    "KV-Operation": "PURGE",
+                    "Nats-Rollup": "sub",
+                    "Nats-TTL": str(_RELEASED_MARK_SECONDS),
+                    "Nats-Expected-Last-Subject-Sequence": str(seen.revision),
+                }
                 await self._js.publish(_subject(lease.account_id), b"", headers=headers)
         except LEASE_ERRORS as error:
             log.info("lease.not_released", account_id=lease.account_id, error=str(error) or type(error).__name__)

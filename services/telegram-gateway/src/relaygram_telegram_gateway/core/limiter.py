@@ -64,9 +64,9 @@ class CompletionWindow:
 
 
 class ChatSpacing:
-    """At most one message a second into the same chat."""
+    """At most one message into the same chat in so many seconds."""
 
-    def __init__(self, seconds: float = 1.0) -> None:
+    def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._free_at: dict[int, float] = {}
 
@@ -75,7 +75,7 @@ class ChatSpacing:
         return max(0.0, self._free_at.get(chat, 0.0) - now)
 
     def start(self, chat: int) -> None:
-        """A message leaves: the chat is busy until its answer is a second old."""
+        """A message leaves: the chat is busy until its answer is that old."""
         self._free_at[chat] = float("inf")
 
     def complete(self, chat: int, now: float) -> None:

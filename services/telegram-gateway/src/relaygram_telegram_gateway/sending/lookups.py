@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import structlog
 
+from relaygram_common.tasks import cancel_and_wait
 from relaygram_telegram_gateway.adapters.pg_ledger import Entry
 from relaygram_telegram_gateway.adapters.telethon_client import TelegramLink, TelegramRefusedError
 from relaygram_telegram_gateway.adapters.telethon_requests import GET_HISTORY, history_page
@@ -159,7 +160,7 @@ class Lookups:
         self._wire.add(held)
         self._wire.pump()
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Let go of everything."""
-        for task in self._running:
-            task.cancel()
+        self._waiting.clear()
+        await cancel_and_wait(list(self._running))

@@ -14,6 +14,7 @@ from nats.aio.msg import Msg
 from relaygram_common.contracts.states import MessageState
 from relaygram_common.jetstream.acks import ack_all
 from relaygram_common.jetstream.publisher import Outgoing
+from relaygram_common.tasks import cancel_and_wait
 from relaygram_telegram_gateway.adapters.pg_ledger import Entry, Recorded
 from relaygram_telegram_gateway.core.events import Line, event_for, headers_of, state_of
 from relaygram_telegram_gateway.metrics import SENDS
@@ -101,10 +102,7 @@ class Recorder:
 
     async def stop(self) -> None:
         """Let go of what is being published."""
-        tasks = list(self._publishing)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_and_wait(list(self._publishing))
 
     async def drain(self) -> None:
         """Return when everything has been written, published and acknowledged."""

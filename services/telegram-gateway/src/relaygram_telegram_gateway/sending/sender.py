@@ -98,7 +98,7 @@ class Sender:
         """Begin nothing new; let what is on the wire be answered and written down; give the rest back."""
         work = self.work
         work.stopping = True
-        for feed in self.intake.feeds.values():
+        for feed in list(self.intake.feeds.values()):
             await feed.stop()
         try:
             async with asyncio.timeout(within_seconds):
@@ -113,10 +113,9 @@ class Sender:
 
     async def _let_go(self) -> None:
         work = self.work
-        self.lookups.stop()
-        for feed in self.intake.feeds.values():
-            await feed.stop()
-        self.intake.feeds.clear()
+        await self.lookups.stop()
+        while self.intake.feeds:
+            await self.intake.feeds.popitem()[1].stop()
         if work.link is not None:
             link, work.link = work.link, None
             await link.close()

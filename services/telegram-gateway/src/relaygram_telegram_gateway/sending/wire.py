@@ -59,7 +59,7 @@ class Wire:
         self._give_back = give_back
         self._ready: dict[int, deque[Held]] = {}
         self._waiting_for_chat = 0
-        self._chats = ChatSpacing()
+        self._chats = ChatSpacing(work.settings.per_chat_seconds)
         self._turns = Turns()
         self._in_flight: dict[Held, None] = {}  # oldest first
         self._pinged_at: float | None = None

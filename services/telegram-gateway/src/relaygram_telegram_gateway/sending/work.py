@@ -17,6 +17,7 @@ from nats.errors import Error as NatsError
 from relaygram_common.backoff import backoff_seconds
 from relaygram_common.database.pool import TRANSIENT_ERRORS
 from relaygram_common.jetstream.publisher import PublishError, WindowPublisher
+from relaygram_common.tasks import cancel_and_wait
 from relaygram_telegram_gateway.adapters.nats_leases import Lease
 from relaygram_telegram_gateway.adapters.pg_accounts import AccountRow, AccountRows
 from relaygram_telegram_gateway.adapters.pg_ledger import Ledger
@@ -146,7 +147,4 @@ class Work:
 
     async def stop_background(self) -> None:
         """Cancel what runs beside."""
-        tasks = list(self._background)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_and_wait(list(self._background))
