@@ -101,6 +101,19 @@ async def until_sent(stack: RunningStack, campaign_id: int, share: float, timeou
     return await eventually(check, timeout, what=f"{share:.0%} of campaign {campaign_id} decided")
 
 
+async def still_running(stack: RunningStack, campaign_id: int, share: float, timeout: float = 60.0) -> bool:
+    """Wait until this share of the campaign is decided; False when it is complete by then."""
+
+    async def check() -> Any:
+        campaign = await progress(stack, campaign_id)
+        assert campaign is not None
+        done = campaign["sent_count"] + campaign["failed_count"]
+        return campaign if done >= share * campaign["total_contacts"] else None
+
+    campaign = await eventually(check, timeout, what=f"{share:.0%} of campaign {campaign_id} decided")
+    return bool(campaign["status"] == "running")
+
+
 async def until_completed(stack: RunningStack, campaign_id: int, timeout: float = 90.0) -> Any:
     """Wait for `completed`."""
 
