@@ -239,6 +239,58 @@ async def test_what_was_decided_is_told_again_when_its_job_comes_again(world: Wo
     assert again == first
 
 
+async def test_what_a_dead_process_left_open_of_a_stopped_campaign_is_settled(
+    world: World, gateway: GatewayProcess
+) -> None:
+    """The dispatcher gives such jobs again; one was accepted in fact, the other never left."""
+    account = await world.account()
+    campaign, jobs = await world.broadcast(account, await world.people(2))
+    await world.settled(jobs)
+    await world.queue_is_empty(campaign)
+    await world.move(campaign, "stop")
+    await world.sql.execute(
+        "update telegram.sends set state = 'sending', decided_at = null, telegram_message_id = null,"
+        " body = case when job_id = $2 then 'Never sent' else body end where campaign_id = $1",
+        campaign, jobs[1].job_id,
+    )  # fmt: skip
+    world.events.clear()
+    await world.publish(jobs)
+    events = await world.settled(jobs)
+    assert events[jobs[0].job_id].state == "sent"
+    assert events[jobs[0].job_id].telegram_message_id is not None
+    assert events[jobs[1].job_id].state == "discarded"
+    await world.queue_is_empty(campaign)
+
+
+async def test_a_bot_answers_people_who_wrote_to_it(world: World, gateway: GatewayProcess) -> None:
+    account = await world.account(kind="bot")
+    people = await world.people(2)
+    await world.sandbox.post(f"/users/{people[0]['id']}/messages", {"to_id": account.person["id"], "text": "/start"})
+    _, jobs = await world.broadcast(account, people)
+    events = await world.settled(jobs)
+    assert [events[job.job_id].state.value for job in jobs] == ["sent", "failed"]
+
+
+async def test_peer_flood_rests_the_account_and_keeps_the_jobs(world: World, gateway: GatewayProcess) -> None:
+    account = await world.account()
+    await _fault(world, account, after=1, action={"error": "PEER_FLOOD"})
+    campaign, jobs = await world.broadcast(account, await world.people(4))
+    reason = await world.reaches(account.id, "backing_off")
+    assert reason is not None
+    assert reason.startswith("PEER_FLOOD")
+    seconds = await world.sql.fetchval(
+        "select extract(epoch from backing_off_until - now())::int from control.telegram_accounts where id = $1",
+        account.id,
+    )
+    assert 3500 < seconds <= 3600
+    await eventually(lambda: len(world.final(jobs)) == 1)
+    assert await world.jobs_left(campaign) == 3
+    assert {event.state.value for event in world.final(jobs).values()} == {"sent"}
+
+
+# From here on the module's gateway is stopped.
+
+
 async def test_a_forgotten_random_id_is_looked_up(
     world: World, own_gateway: Callable[..., GatewayProcess], gateway: GatewayProcess
 ) -> None:

@@ -171,6 +171,11 @@ class Ledger:
         row = await self._pool.fetchrow(_sql["usage"], self._account_id)
         return Usage(row["last_hour"], row["last_day"]) if row is not None else Usage(0, 0)
 
+    async def open_campaigns(self) -> set[int]:
+        """Campaigns, ended ones among them, with messages whose outcome is open."""
+        rows = await self._pool.fetch(_sql["open_campaigns"], self._account_id)
+        return {row["campaign_id"] for row in rows}
+
     async def taken(self, message_ids: Sequence[int], job: UUID) -> set[int]:
         """Which of these messages are other jobs'."""
         rows = await self._pool.fetch(_sql["taken_message_ids"], self._account_id, list(message_ids), job)

@@ -45,6 +45,7 @@ class Intake:
         self._lookups = lookups
         self._arrived: list[tuple[int, Msg]] = []
         self.feeds: dict[int, JobFeed] = {}
+        self.settling: set[int] = set()  # campaigns that have ended, with messages whose outcome is open
         self.usage = Usage(0, 0)
         self.admitted = 0  # so far
         self._admitted_at_usage = 0
@@ -101,7 +102,10 @@ class Intake:
         return max(0, free)
 
     async def _pull(self) -> None:
-        feeds = [feed for feed in self.feeds.values() if self._work.tools.states.runs(feed.campaign_id)]
+        states = self._work.tools.states
+        feeds = [
+            feed for feed in self.feeds.values() if feed.campaign_id in self.settling or states.runs(feed.campaign_id)
+        ]
         if not feeds:
             return
         budget = self._budget() - len(self._arrived)

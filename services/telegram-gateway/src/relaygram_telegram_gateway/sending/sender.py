@@ -216,22 +216,35 @@ class Sender:
                 continue
 
     async def _fit_feeds(self) -> None:
-        """A feed for each campaign that runs; its consumer stays while it is paused and goes when it has ended."""
+        """A feed for each campaign that runs; its consumer stays while it is paused and goes when it has ended.
+
+        An ended campaign keeps its feed while the outcome of some message is open: its job comes again, and the chat
+        tells what became of it.
+        """
         work, feeds = self.work, self.intake.feeds
+        opened = await work.ledger.open_campaigns()
         campaigns = {state.campaign_id: state for state in work.tools.states.of_account(work.account.id)}
+        settling = self.intake.settling = opened - campaigns.keys()
         self.wire.answering = {campaign for campaign, state in campaigns.items() if state.mode == "auto_reply"}
         for campaign in list(feeds):
-            if campaign not in campaigns or campaigns[campaign].state != "running":
+            if campaign not in settling and (campaign not in campaigns or campaigns[campaign].state != "running"):
                 await feeds.pop(campaign).stop()
         # A consumer is needed as long as jobs of it are to be acknowledged.
         in_hand = {held.job.campaign_id for held in work.held.values()}
-        for campaign in self._consumers - campaigns.keys() - in_hand:
+        for campaign in self._consumers - campaigns.keys() - in_hand - settling:
             await remove_consumer(work.tools.client, work.account.id, campaign)
             self._consumers.discard(campaign)
         for campaign, state in campaigns.items():
-            if state.state == "running" and campaign not in feeds:
-                feed = JobFeed(work.tools.client, work.account.id, campaign, self.intake.on_jobs)
-                self._consumers.add(campaign)
-                await feed.start()
-                feeds[campaign] = feed
-                work.wake.set()
+            if state.state == "running":
+                await self._ensure_feed(campaign)
+        for campaign in settling:
+            await self._ensure_feed(campaign)
+
+    async def _ensure_feed(self, campaign: int) -> None:
+        if campaign in self.intake.feeds:
+            return
+        feed = JobFeed(self.work.tools.client, self.work.account.id, campaign, self.intake.on_jobs)
+        self._consumers.add(campaign)
+        await feed.start()
+        self.intake.feeds[campaign] = feed
+        self.work.wake.set()

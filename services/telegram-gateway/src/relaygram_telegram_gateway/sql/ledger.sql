@@ -41,6 +41,10 @@ select coalesce(sum(sends) filter (where minute > clock_timestamp() - interval '
 -- Buckets that no limit asks for any more.
 delete from telegram.usage where account_id = $1 and minute < clock_timestamp() - interval '2 days';
 
+-- name: open_campaigns
+-- Campaigns of this account with messages whose outcome is open.
+select distinct campaign_id from telegram.sends where account_id = $1 and state = 'sending';
+
 -- name: taken_message_ids
 -- Which of these messages are other jobs'.
 select telegram_message_id from telegram.sends

@@ -74,6 +74,7 @@ create table telegram.sends (
     check ((state = 'sending') = (decided_at is null))
 );
 create index sends_of_campaign on telegram.sends (campaign_id, state);
+create index sends_open on telegram.sends (account_id, campaign_id) where state = 'sending';
 create index sends_by_message on telegram.sends (account_id, telegram_message_id) where telegram_message_id is not null;
 
 -- Messages an account tried to send, in one-minute buckets: the hour's and day's limits are sums of these.
