@@ -51,9 +51,7 @@ def test_keys_are_rotated_without_a_stop() -> None:
     assert before.fingerprint("+49151") == during.fingerprint("+49151") != after.fingerprint("+49151")
 
 
-@pytest.mark.parametrize(
-    "keys", ["", " , ", "name", "name:short", ":QUJD", "name:" + "A" * 43, "ü:" + "A" * 43 + "="]
-)
+@pytest.mark.parametrize("keys", ["", " , ", "name", "name:short", ":QUJD", "name:" + "A" * 43, "ü:" + "A" * 43 + "="])
 def test_keys_that_are_none_are_refused_without_being_told(keys: str) -> None:
     with pytest.raises(ValueError, match="RELAYGRAM_SECRET_KEYS") as refused:
         Sealer(keys)

@@ -29,10 +29,11 @@ def test_the_sandbox_must_be_an_ip_literal_with_a_port(address: str) -> None:
         GatewaySettings(postgres_dsn="x", telegram_sandbox_address=address, telegram_sandbox_public_key="x")
 
 
-def test_without_sandbox_the_real_telegram_needs_credentials() -> None:
-    with pytest.raises(ValueError, match="RELAYGRAM_TELEGRAM_API_ID"):
-        GatewaySettings(postgres_dsn="x")
-    assert GatewaySettings(postgres_dsn="x", telegram_api_id=1, telegram_api_hash="h").sandbox is None
+def test_the_real_telegram_needs_both_credentials() -> None:
+    with pytest.raises(ValueError, match="RELAYGRAM_TELEGRAM_API_HASH"):
+        GatewaySettings(postgres_dsn="x", telegram_api_id=1)
+    assert GatewaySettings(postgres_dsn="x", telegram_api_id=1, telegram_api_hash="h").has_telegram
+    assert not GatewaySettings(postgres_dsn="x").has_telegram
 
 
 def test_a_database_that_is_not_there_is_told_in_one_line(database: Database) -> None:

@@ -146,28 +146,38 @@ def _status(url: str) -> int:
 @pytest.mark.faults
 def test_it_ends_with_all_its_parts_and_starts_again_as_it_was(running: Up, tmp_path: Path) -> None:
     """Beside the other stack: started, stopped, started, killed with -9, started again."""
-    telegram = {"RELAYGRAM_TELEGRAM_API_ID": "1", "RELAYGRAM_TELEGRAM_API_HASH": "none"}  # no account, no connection
-    with up(tmp_path, "--no-sandbox", **telegram) as stack:
+    with up(tmp_path, "--no-sandbox") as stack:
         first = stack.info
         assert first["sandbox_url"] is None
         assert set(first["pids"]) == PROCESSES - {"sandbox"}
         assert not set(_ports(first)) & set(_ports(running.info))
+        assert "RELAYGRAM_TELEGRAM_API_ID" in _reason_for_not_connecting(first)
         stack.process.send_signal(signal.SIGTERM)
         assert stack.process.wait(20) == 0
         assert not any(runs(pid) for pid in first["pids"].values())
         assert not stack.ready_file.exists()
-    with up(tmp_path, "--no-sandbox", **telegram) as stack:
+    with up(tmp_path, "--no-sandbox") as stack:
         second = stack.info
         assert {**second, "pids": None} == {**first, "pids": None}
         assert "password: kept in" in stack.log.read_text()
         stack.process.kill()
         wait_for(lambda: not any(runs(pid) for pid in second["pids"].values()), 2)
         stack.ready_file.unlink()
-    with up(tmp_path, "--no-sandbox", **telegram) as stack:
+    with up(tmp_path, "--no-sandbox") as stack:
         assert {**stack.info, "pids": None} == {**first, "pids": None}
         stack.process.send_signal(signal.SIGINT)
         assert stack.process.wait(20) == 0
     assert set(running.info["pids"]) == PROCESSES | {"telegram-gateway-2"}
+
+
+def _reason_for_not_connecting(info: dict[str, Any]) -> str:
+    """Without a sandbox and without credentials there is no Telegram to connect an account to."""
+    headers = {"Authorization": f"Bearer {info['token']}"}
+    with httpx.Client(base_url=f"{info['api_url']}/api/v1", headers=headers, timeout=5) as api:
+        account = api.post("/telegram-accounts", json={"kind": "user", "phone": "+4915112345678"}).json()["data"]
+        path = f"/telegram-accounts/{account['id']}"
+        wait_for(lambda: api.get(path).json()["data"]["status"] == "disabled", 10)
+        return str(api.get(path).json()["data"]["status_reason"])
 
 
 def _ports(info: dict[str, Any]) -> list[str]:

@@ -24,6 +24,10 @@ log = structlog.get_logger(__name__)
 _LEASE_CHECK_SECONDS = 0.1
 _LEASE_RETRY_SECONDS = 0.5
 _RESTART_CAP_SECONDS = 10.0
+_NO_TELEGRAM = (
+    "This installation has no Telegram application: set RELAYGRAM_TELEGRAM_API_ID and RELAYGRAM_TELEGRAM_API_HASH "
+    "(from my.telegram.org) for the gateway, then connect the account."
+)
 _WORTH_ANOTHER_TRY: tuple[type[BaseException], ...] = (*TRANSIENT, TelegramRefusedError)
 
 
@@ -130,12 +134,20 @@ class AccountRunner:
 
     async def _do_what_is_due(self) -> None:
         account = self._account
-        if account.leaving:
+        if not self._tools.sending.settings.has_telegram:
+            await self._do_without_telegram()
+        elif account.leaving:
             await self._log_out()
         elif account.status in ("active", "backing_off"):
             await self._send()
         elif not await self._login():
             log.debug("account.idle", account_id=account.id, status=account.status)
+
+    async def _do_without_telegram(self) -> None:
+        """Nobody was told which application this is: a log-in ends with that; who is logged in waits, with its jobs."""
+        if self._account.status in ("active", "backing_off") or self._account.leaving:
+            raise ConnectionError(_NO_TELEGRAM)
+        await self._tools.sending.rows.move(self._account, "disabled", _NO_TELEGRAM)
 
     async def _login(self) -> bool:
         sending = self._tools.sending

@@ -31,6 +31,8 @@ log = structlog.get_logger(__name__)
 async def build(settings: GatewaySettings, runtime: Runtime) -> AsyncIterator[None]:
     """Start the parts, run, stop them in reverse."""
     place = TelegramPlace.from_settings(settings)
+    if not settings.has_telegram:
+        log.warning("telegram.none", missing="RELAYGRAM_TELEGRAM_API_ID and RELAYGRAM_TELEGRAM_API_HASH")
     sealer = Sealer(settings.secret_keys)
     reconnects = Reconnects()
     broker = make_broker(settings.nats_url, name=settings.instance, reconnects=reconnects)

@@ -57,14 +57,18 @@ class GatewaySettings(ServiceSettings):
             _ = self.sandbox
             if not self.telegram_sandbox_public_key:
                 raise ValueError("RELAYGRAM_TELEGRAM_SANDBOX_PUBLIC_KEY must hold the sandbox's key as PEM")
-        elif not (self.telegram_api_id and self.telegram_api_hash):
+        elif bool(self.telegram_api_id) != bool(self.telegram_api_hash):
             raise ValueError(
-                "give RELAYGRAM_TELEGRAM_API_ID and RELAYGRAM_TELEGRAM_API_HASH (from my.telegram.org),"
-                " or RELAYGRAM_TELEGRAM_SANDBOX_ADDRESS"
+                "give both RELAYGRAM_TELEGRAM_API_ID and RELAYGRAM_TELEGRAM_API_HASH (from my.telegram.org), or neither"
             )
         if self.lease_margin_seconds * 2 >= self.lease_seconds:
             raise ValueError("RELAYGRAM_LEASE_MARGIN_SECONDS must be less than half of RELAYGRAM_LEASE_SECONDS")
         return self
+
+    @property
+    def has_telegram(self) -> bool:
+        """Whether there is a Telegram to talk to. Without one the gateway runs, and accounts say what is missing."""
+        return bool(self.telegram_sandbox_address or self.telegram_api_id)
 
     @property
     def sandbox(self) -> tuple[str, int] | None:

@@ -153,7 +153,7 @@ begin
         select j.job_id, j.campaign_id, j.contact_id, j.step, s.state as ledger_state,
                case when s.state in ('accepted', 'refused', 'dropped') then 'final'
                     when c.id is null or c.deleted_at is not null or p.id is null then 'gone'
-                    when c.telegram_account_id <> p_account then 'foreign'
+                    when c.telegram_account_id <> p_account or s.account_id <> p_account then 'foreign'
                     when c.status = 'paused' then 'paused'
                     when c.status <> 'running' then 'stopped'
                     when exists (select from control.suppressions x where x.workspace_id = c.workspace_id
