@@ -1,17 +1,14 @@
 """Tokens: whose is this, and making, listing and revoking them."""
 
-import time
-from collections import OrderedDict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from relaygram_api.adapters.pg_workspace import Connection, Database, sql
 from relaygram_api.parts import Caller
 from relaygram_common.security.tokens import hash_secret, new_secret, parse_token, secret_matches
 
-# When this process last noted the use of a token: once a minute is enough to see which tokens are in use.
-_NOTED_SECONDS = 60.0
-_noted: OrderedDict[int, float] = OrderedDict()
+# Once a minute is enough to see which tokens are in use.
+_NOTED_EACH = timedelta(minutes=1)
 
 
 async def authenticate(database: Database, token: str) -> Caller | None:
@@ -22,24 +19,15 @@ async def authenticate(database: Database, token: str) -> Caller | None:
     row = await database.fetch_for_nobody("token_by_id", parsed[0])
     if row is None or not secret_matches(row["secret_hash"], parsed[1]):
         return None
-    expired = row["expires_at"] is not None and row["expires_at"] <= datetime.now(UTC)
+    now = datetime.now(UTC)
+    expired = row["expires_at"] is not None and row["expires_at"] <= now
     if expired or row["revoked_at"] is not None or row["disabled_at"] is not None:
         return None
     caller = Caller(row["id"], row["workspace_id"], row["user_id"], row["abilities"])
-    await _note_use(database, caller)
+    if row["last_used_at"] is None or now - row["last_used_at"] > _NOTED_EACH:
+        async with database.workspace(caller.workspace_id) as connection:
+            await connection.execute(sql["note_token_use"], caller.token_id)
     return caller
-
-
-async def _note_use(database: Database, caller: Caller) -> None:
-    now = time.monotonic()
-    if now - _noted.get(caller.token_id, -_NOTED_SECONDS) < _NOTED_SECONDS:
-        return
-    _noted[caller.token_id] = now
-    _noted.move_to_end(caller.token_id)
-    if len(_noted) > 10_000:
-        _noted.popitem(last=False)
-    async with database.workspace(caller.workspace_id) as connection:
-        await connection.execute(sql["note_token_use"], caller.token_id)
 
 
 async def create(

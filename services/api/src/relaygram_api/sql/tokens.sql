@@ -1,6 +1,6 @@
 -- name: token_by_id
 -- Before a workspace is known: a security-definer function sees the one row.
-select id, workspace_id, user_id, secret_hash, abilities, expires_at, revoked_at, disabled_at from control.token_by_id($1)
+select id, workspace_id, user_id, secret_hash, abilities, expires_at, revoked_at, last_used_at, disabled_at from control.token_by_id($1)
 
 -- name: user_by_email
 select id, workspace_id, email, name, password_hash, disabled_at from control.user_by_email($1)

@@ -221,9 +221,10 @@ $$;
 -- Looked up before a workspace is known: whose token is this, whose e-mail is this.
 create function control.token_by_id(p_id bigint)
 returns table (id bigint, workspace_id bigint, user_id bigint, secret_hash bytea, abilities text[], expires_at timestamptz,
-               revoked_at timestamptz, disabled_at timestamptz)
+               revoked_at timestamptz, last_used_at timestamptz, disabled_at timestamptz)
 language sql stable security definer set search_path = pg_catalog as $$
-    select t.id, t.workspace_id, t.user_id, t.secret_hash, t.abilities, t.expires_at, t.revoked_at, u.disabled_at
+    select t.id, t.workspace_id, t.user_id, t.secret_hash, t.abilities, t.expires_at, t.revoked_at, t.last_used_at,
+           u.disabled_at
       from control.api_tokens t join control.users u on u.id = t.user_id where t.id = p_id
 $$;
 
