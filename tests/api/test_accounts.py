@@ -71,7 +71,9 @@ async def test_code_password_and_resend_are_taken_when_telegram_asks_for_them(ap
         found = await api.data("POST", f"{path}/code", status=202, json={"code": code})
         assert found["status"] == "code_required"
     assert await secret(api, account_id, "code") == "22222"
-    await api.call("POST", f"{path}/resend-code", status=202)
+    asked_again = await api.data("POST", f"{path}/resend-code", status=202)
+    assert asked_again["status"] == "new"  # until Telegram has sent another code
+    await api.account_becomes(account_id, "code_required")
     refused = await api.call("POST", f"{path}/password", status=409, json={"password": "x"})
     assert "code_required" in refused["message"]
     await api.account_becomes(account_id, "password_required")

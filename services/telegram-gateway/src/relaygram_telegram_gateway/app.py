@@ -71,7 +71,7 @@ async def build(settings: GatewaySettings, runtime: Runtime) -> AsyncIterator[No
 
         await presence.start()
         await hear_doorbells(client, fleet.wake)
-        add_account_commands(broker, client=client, publisher=publisher, rows=rows)
+        add_account_commands(broker, client=client, publisher=publisher)
         await broker.start()
         runtime.spawn(presence.run(), name="presence")
         runtime.spawn(state_feed.run_watch(), name="campaign-state-watch")

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import structlog
 from faststream import AckPolicy
 from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
 from nats.aio.client import Client
@@ -11,17 +10,11 @@ from nats.aio.subscription import Subscription
 from pydantic import ValidationError
 
 from relaygram_common.contracts.doorbells import AccountCommand
-from relaygram_common.database.pool import TRANSIENT_ERRORS
 from relaygram_common.jetstream.dead_letters import dead_letter
 from relaygram_common.jetstream.publisher import PublishError, WindowPublisher
 from relaygram_common.topology import ACCOUNT_COMMANDS, TELEGRAM_GATEWAY
-from relaygram_telegram_gateway.adapters.pg_accounts import AccountRows
-
-log = structlog.get_logger(__name__)
 
 _RETRY_SECONDS = 2.0
-# The only verb that says something the row does not.
-_RESEND_CODE = "account.command.resend_code."
 
 
 def doorbell_subject(account_id: int | str) -> str:
@@ -29,7 +22,7 @@ def doorbell_subject(account_id: int | str) -> str:
     return f"account.doorbell.{account_id}"
 
 
-def add_account_commands(broker: NatsBroker, *, client: Client, publisher: WindowPublisher, rows: AccountRows) -> None:
+def add_account_commands(broker: NatsBroker, *, client: Client, publisher: WindowPublisher) -> None:
     """One gateway takes the command and rings for all; the row decides, so a lost ring costs a second at most."""
 
     @broker.subscriber(
@@ -45,12 +38,6 @@ def add_account_commands(broker: NatsBroker, *, client: Client, publisher: Windo
         raw = message.raw_message
         try:
             command = AccountCommand.model_validate_json(raw.data)
-            if raw.subject.startswith(_RESEND_CODE):
-                await rows.ask_for_another_code(command.workspace_id, command.account_id)
-        except TRANSIENT_ERRORS as error:
-            log.info("account_command.delayed", error=str(error) or type(error).__name__)
-            await message.nack(delay=_RETRY_SECONDS)
-            return
         except ValidationError as error:
             problem = error.errors()[0]
             try:

@@ -53,6 +53,12 @@ async def ring(connection: Connection, workspace_id: int, account_id: int, verb:
     await connection.execute(sql["ring"], workspace_id, subject, body)
 
 
+async def begin_login_again(connection: Connection, workspace_id: int, account_id: int) -> None:
+    """Telegram is asked for a code once more: the row says so, the bell only says when."""
+    await connection.execute(sql["begin_login_again"], workspace_id, account_id)
+    await ring(connection, workspace_id, account_id, "resend_code")
+
+
 async def log_out(connection: Connection, workspace_id: int, account_id: int) -> bool:
     """Log out for good and leave the lists; its campaigns pause. False when there is no such account."""
     outcome = await connection.fetchval(sql["log_out_account"], workspace_id, account_id)

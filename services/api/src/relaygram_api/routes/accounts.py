@@ -182,8 +182,9 @@ async def enter_password(account_id: int, body: Password, caller: Writer, parts:
 async def resend_code(account_id: int, caller: Writer, parts: FromParts) -> Response:
     """Ask Telegram for another code."""
     async with parts.database.workspace(caller.workspace_id) as connection:
-        _demand(await _locked_status(connection, account_id), "code_required", "a code")
-        await pg_accounts.ring(connection, caller.workspace_id, account_id, "resend_code")
+        # Not locked: the transition locks the account's campaigns first, as every other does.
+        _demand((await _get(connection, account_id))["status"], "code_required", "a code")
+        await pg_accounts.begin_login_again(connection, caller.workspace_id, account_id)
         shown = await _get(connection, account_id)
     parts.wake_outbox()
     return answer(shown, status=202)

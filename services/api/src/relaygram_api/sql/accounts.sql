@@ -48,6 +48,9 @@ select control.ring($1, $2, $3)
 -- name: log_out_account
 select outcome from control.account_transition($1, $2, 'logged_out', 'user')
 
+-- name: begin_login_again
+select outcome from control.account_transition($1, $2, 'new', null)
+
 -- name: delete_account
 update control.telegram_accounts set deleted_at = now(), updated_at = now() where id = $1
 

@@ -94,10 +94,6 @@ class AccountRows:
         """Its content would be refused for everybody."""
         await self._pool.fetchrow(_sql["pause_campaign"], workspace_id, campaign_id)
 
-    async def ask_for_another_code(self, workspace_id: int, account_id: int) -> None:
-        """The log-in begins anew, if it waits for a code."""
-        await self._pool.execute(_sql["ask_for_another_code"], workspace_id, account_id)
-
     async def secrets(self, account_id: int) -> dict[str, bytes]:
         """Sealed log-in secrets by kind."""
         return {row["kind"]: row["sealed"] for row in await self._pool.fetch(_sql["login_secrets"], account_id)}

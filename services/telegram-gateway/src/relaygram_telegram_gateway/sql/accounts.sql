@@ -26,13 +26,6 @@ select c.id, c.telegram_account_id, c.status, c.version, c.mode
 select outcome, from_status, status
   from control.account_transition($1::int8, $2::int8, $3::text, $4::text, $5::timestamptz, $6::int8, $7::text);
 
--- name: ask_for_another_code
--- The log-in begins anew, if it waits for a code; repeated or late, it does nothing else.
-select m.outcome
-  from control.telegram_accounts a,
-       lateral control.account_transition(a.workspace_id, a.id, 'new', null) m
- where a.workspace_id = $1 and a.id = $2 and a.status = 'code_required' and a.deleted_at is null;
-
 -- name: pause_campaign
 -- The content of this campaign would be refused for everybody.
 select outcome from control.transition($1::int8, $2::int8, 'content_error', 'gateway');
