@@ -119,6 +119,26 @@ async def test_asking_for_another_code(world: World, gateway: GatewayProcess) ->
     await world.reaches(account, "active")
 
 
+async def test_a_step_is_done_once_though_the_row_is_read_meanwhile(world: World, gateway: GatewayProcess) -> None:
+    """A second code, asked for on the strength of an old reading, would make the first one worthless."""
+    await world.sandbox.person(phone="+4917000004")
+    before = await _codes_asked_for(world)
+    # Long enough for the account's row to be read while Telegram is being asked.
+    slow = {"name": "slow codes", "method": "auth.sendCode", "times": 1, "action": {"delay_seconds": 2.5}}
+    await world.sandbox.post("/faults", slow)
+    account = await world.new_account()
+    await world.secret(account, "phone", "+4917000004")
+    await world.reaches(account, "code_required")
+    await world.secret(account, "code", await _code(world, "+4917000004"))
+    await world.reaches(account, "active")
+    assert await _codes_asked_for(world) == before + 1
+
+
+async def _codes_asked_for(world: World) -> int:
+    wire = await world.sandbox.get("/wire?limit=10000")
+    return sum(1 for attempt in wire if attempt["method"] == "auth.sendCode")
+
+
 async def test_deleting_an_account_logs_it_out(world: World, gateway: GatewayProcess) -> None:
     account = await world.account()
     await world.sql.execute("update control.telegram_accounts set deleted_at = now() where id = $1", account.id)

@@ -1,6 +1,7 @@
 """Logs an account in, a step at a time. Each step has a connection of its own; what is half way rests in PostgreSQL."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import structlog
 
@@ -49,8 +50,10 @@ class Login:
 
     async def advance(self) -> bool:
         """Do the next step if there is one to do; whether there was. Raises ConnectionError or LoginWaitError."""
-        account = self._account
-        secrets = await self._rows.secrets(account.id)
+        # Not as it was when the account was last read: a step that was done must not be done again, since asking for
+        # another code would make the one that the person is entering worthless.
+        status, secrets = await self._rows.login_now(self._account.id)
+        account = self._account = replace(self._account, status=status)
         half_way = await self._rows.half_way(account.id)
         step = next_step(account.status, secrets.keys(), half_way=half_way is not None)
         if step is Step.NOTHING:

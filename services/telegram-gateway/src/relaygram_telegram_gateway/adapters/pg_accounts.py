@@ -1,7 +1,7 @@
 """Accounts, their log-ins and their blocks, in PostgreSQL."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -28,7 +28,7 @@ class AccountRow:
     handle: str | None
     limits: Limits
     version: int
-    age_seconds: float
+    age_seconds: float = field(compare=False)  # grows by itself: no change of the account
     leaving: bool  # deleted or logged out: its session is to be ended
     secrets: frozenset[str]
 
@@ -94,9 +94,11 @@ class AccountRows:
         """Its content would be refused for everybody."""
         await self._pool.fetchrow(_sql["pause_campaign"], workspace_id, campaign_id)
 
-    async def secrets(self, account_id: int) -> dict[str, bytes]:
-        """Sealed log-in secrets by kind."""
-        return {row["kind"]: row["sealed"] for row in await self._pool.fetch(_sql["login_secrets"], account_id)}
+    async def login_now(self, account_id: int) -> tuple[str, dict[str, bytes]]:
+        """The account's status, and the sealed secrets of its log-in by kind, as they are now."""
+        rows = await self._pool.fetch(_sql["login_now"], account_id)
+        status = str(rows[0]["status"]) if rows else "logged_out"
+        return status, {row["kind"]: row["sealed"] for row in rows if row["kind"] is not None}
 
     async def forget_secrets(self, account_id: int, *kinds: str) -> None:
         """Of no use any more."""

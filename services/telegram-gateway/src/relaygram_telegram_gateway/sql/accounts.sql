@@ -30,9 +30,11 @@ select outcome, from_status, status
 -- The content of this campaign would be refused for everybody.
 select outcome from control.transition($1::int8, $2::int8, 'content_error', 'gateway');
 
--- name: login_secrets
--- What a person entered for the log-in, sealed.
-select kind, sealed from control.login_secrets where account_id = $1;
+-- name: login_now
+-- Where the log-in stands, and what a person entered for it, sealed; in one statement, so that they belong together.
+select a.status, s.kind, s.sealed
+  from control.telegram_accounts a left join control.login_secrets s on s.account_id = a.id
+ where a.id = $1;
 
 -- name: forget_secrets
 -- Used, or of no use any more.
