@@ -25,7 +25,7 @@ async def process(nats_url: str, dsn: str, log: Path, instance: str) -> AsyncIte
         "RELAYGRAM_POSTGRES_DSN": dsn,
         "RELAYGRAM_HEALTH_PORT": "0",
         "RELAYGRAM_INSTANCE": instance,
-        "RELAYGRAM_PAGE_SIZE": "20",
+        "RELAYGRAM_PAGE_SIZE": "3",
         "RELAYGRAM_RUN_LEASE_SECONDS": "1",
         "RELAYGRAM_RUN_POLL_SECONDS": "0.1",
         "RELAYGRAM_RECONCILE_AFTER_SECONDS": "1",
