@@ -19,6 +19,7 @@ from relaygram_api.core.contact_rows import LineError, Person, check_record, jso
 from relaygram_api.settings import ApiSettings
 from relaygram_common.backoff import backoff_seconds
 from relaygram_common.security.sealing import Sealer
+from relaygram_common.tasks import cancel_and_wait
 
 log = structlog.get_logger(__name__)
 
@@ -91,8 +92,7 @@ class ImportWorker:
             log.exception("import.failed", import_id=import_id)
             await self._fail(claimed, "the file could not be worked off; the service's log says why")
         finally:
-            lease.cancel()
-            await asyncio.gather(lease, return_exceptions=True)
+            await cancel_and_wait([lease])
         self._wake_outbox()
 
     async def _fail(self, claimed: dict[str, Any], message: str) -> None:

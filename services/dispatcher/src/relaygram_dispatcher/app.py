@@ -1,6 +1,5 @@
 """The dispatcher's parts and how they are connected."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,6 +8,7 @@ from relaygram_common.jetstream.connection import Reconnects, connect, make_brok
 from relaygram_common.jetstream.publisher import WindowPublisher
 from relaygram_common.outbox import OutboxRelay
 from relaygram_common.runner import Runtime
+from relaygram_common.tasks import cancel_and_wait
 from relaygram_common.topology import SEND_JOBS
 from relaygram_dispatcher.adapters.nats_out import NatsOut
 from relaygram_dispatcher.adapters.nats_queues import NatsQueues
@@ -87,9 +87,7 @@ async def build(settings: DispatcherSettings, runtime: Runtime) -> AsyncIterator
     try:
         yield
     finally:
-        for task in loops:
-            task.cancel()
-        await asyncio.wait(loops)
+        await cancel_and_wait(loops)
         await loop.stop()
         await broker.stop()
         await close_pool(pool)

@@ -8,6 +8,7 @@ from nats.errors import Error as NatsError
 
 from relaygram_common.database.pool import TRANSIENT_ERRORS
 from relaygram_common.jetstream.publisher import PublishError
+from relaygram_common.tasks import cancel_and_wait
 from relaygram_dispatcher import metrics
 from relaygram_dispatcher.adapters.pg_runs import LeaseLostError, PgRuns
 from relaygram_dispatcher.completion import Completion
@@ -74,9 +75,7 @@ class RunLoop:
 
     async def stop(self) -> None:
         """End what is under way; others may go on at once."""
-        for task in self._working.values():
-            task.cancel()
-        await asyncio.gather(*self._working.values(), return_exceptions=True)
+        await cancel_and_wait(self._working.values())
         try:
             async with asyncio.timeout(2.0):
                 await self._runs.release()

@@ -1,6 +1,5 @@
 """The log-writer's parts and how they are connected."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,6 +8,7 @@ from relaygram_common.jetstream.connection import Reconnects, connect, make_brok
 from relaygram_common.jetstream.publisher import WindowPublisher
 from relaygram_common.jetstream.pull import PullSubscription
 from relaygram_common.runner import Runtime
+from relaygram_common.tasks import cancel_and_wait
 from relaygram_common.topology import DELIVERY_EVENTS, LOG_WRITER
 from relaygram_log_writer.adapters.pg_log import PgLog
 from relaygram_log_writer.settings import LogWriterSettings
@@ -56,8 +56,7 @@ async def build(settings: LogWriterSettings, runtime: Runtime) -> AsyncIterator[
     try:
         yield
     finally:
-        loop.cancel()  # what is not acknowledged comes again, and is written again without harm
-        await asyncio.wait([loop])
+        await cancel_and_wait([loop])  # what is not acknowledged comes again, and is written again without harm
         await subscription.stop()
         await publisher.stop()
         await broker.stop()

@@ -10,6 +10,7 @@ from relaygram_common.jetstream.connection import Reconnects, connect, make_brok
 from relaygram_common.jetstream.publisher import WindowPublisher
 from relaygram_common.runner import Runtime
 from relaygram_common.security.sealing import Sealer
+from relaygram_common.tasks import cancel_and_wait
 from relaygram_telegram_gateway.account_runner import RunnerTools
 from relaygram_telegram_gateway.adapters.nats_campaign_states import CampaignStateFeed
 from relaygram_telegram_gateway.adapters.nats_leases import LeaseStore
@@ -80,7 +81,7 @@ async def build(settings: GatewaySettings, runtime: Runtime) -> AsyncIterator[No
         try:
             yield
         finally:
-            accounts.cancel()
+            await cancel_and_wait([accounts])
             await fleet.close(within_seconds=settings.shutdown_seconds / 2)
             await presence.stop()
             await publisher.stop()
