@@ -126,7 +126,7 @@ class Outside:
         status: str = await self.pool.fetchval("select status from control.campaigns where id = $1", campaign_id)
         return status
 
-    async def becomes(self, campaign_id: int, status: str, timeout: float = 15.0) -> None:
+    async def becomes(self, campaign_id: int, status: str, timeout: float = 30.0) -> None:
         """Wait for a status."""
 
         async def there() -> bool:
@@ -137,7 +137,7 @@ class Outside:
 
     async def completes(self, campaign_id: int, contacts: int) -> None:
         """Wait for the end, at which everything must be exact."""
-        await self.becomes(campaign_id, "completed", timeout=25.0)
+        await self.becomes(campaign_id, "completed", timeout=40.0)
         pending, sent, failed = await self.counters(campaign_id)
         assert (pending, sent + failed) == (0, contacts)
         assert (await self.run(campaign_id))["jobs_made"] == contacts

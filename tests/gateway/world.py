@@ -148,7 +148,7 @@ class World:
         assert row is not None
         return row["status"], row["status_reason"]
 
-    async def reaches(self, account_id: int, status: str, timeout: float = 10) -> str | None:
+    async def reaches(self, account_id: int, status: str, timeout: float = 30) -> str | None:
         """Wait for a status; its reason."""
 
         async def there() -> bool:

@@ -13,10 +13,10 @@ _LAST_POLL_SECONDS = 0.1
 
 
 @overload
-async def eventually(check: Callable[[], Awaitable[T | None]], timeout: float = 10.0, *, what: str = "") -> T: ...
+async def eventually(check: Callable[[], Awaitable[T | None]], timeout: float = 30.0, *, what: str = "") -> T: ...
 @overload
-async def eventually(check: Callable[[], T | None], timeout: float = 10.0, *, what: str = "") -> T: ...
-async def eventually(check: Callable[[], Any], timeout: float = 10.0, *, what: str = "") -> Any:
+async def eventually(check: Callable[[], T | None], timeout: float = 30.0, *, what: str = "") -> T: ...
+async def eventually(check: Callable[[], Any], timeout: float = 30.0, *, what: str = "") -> Any:
     """Call ``check`` (plain or async) until its answer is true, and return that answer.
 
     An AssertionError inside the check counts as "not yet" and is raised when the time is up, so a check
