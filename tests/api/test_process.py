@@ -192,7 +192,7 @@ async def test_an_api_killed_in_the_middle_of_an_import_doubles_nobody(
         async def is_running() -> bool:
             return await status() == "running"
 
-        await eventually(is_running, 10)
+        await eventually(is_running, 30)
         victim.kill()
         await asyncio.to_thread(victim.communicate)
 

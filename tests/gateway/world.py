@@ -267,7 +267,7 @@ class World:
         async def empty() -> bool:
             return await self.jobs_left(campaign) == 0
 
-        await eventually(empty, 10, what="no job left")
+        await eventually(empty, 30, what="no job left")
 
 
 async def _quiet(_: Exception) -> None:
