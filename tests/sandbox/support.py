@@ -21,6 +21,10 @@ _START_SECONDS = 20
 _STOP_SECONDS = 10
 # What Telethon says when a server breaks the protocol; it then drops the packet without another word.
 _PROTOCOL_COMPLAINTS = ("Security error", "Server resent", "very old message", "Fatal error", "could not find")
+# A lost connection's outgoing queue goes out on the next one, encrypted for the MTProto session that ended with it; the
+# answer rightly names that one. Nothing was broken then, and Telethon asks again.
+_CONNECTION_LOST = "Server closed the connection"
+_FORMER_SESSION = "wrong session ID"
 
 Json = dict[str, Any]
 
@@ -180,9 +184,14 @@ class ProtocolComplaints(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.heard: list[str] = []
+        self._has_lost_a_connection = False
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the line when it is a complaint."""
         text = record.getMessage()
+        if _CONNECTION_LOST in text:
+            self._has_lost_a_connection = True
+        if self._has_lost_a_connection and _FORMER_SESSION in text:
+            return
         if any(complaint in text for complaint in _PROTOCOL_COMPLAINTS):
             self.heard.append(text)
