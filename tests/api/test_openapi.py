@@ -6,7 +6,13 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from relaygram_api import openapi, schemas
+from relaygram_api import openapi
+from relaygram_api.schemas.accounts import TelegramAccount
+from relaygram_api.schemas.campaigns import Campaign
+from relaygram_api.schemas.contacts import Import, ImportedLineError, Sender
+from relaygram_api.schemas.envelopes import Many, One
+from relaygram_api.schemas.identity import LoggedIn, Me, NewToken, Token
+from relaygram_api.schemas.logs import LogRow
 from relaygram_api.web import create_app
 from tests.api.log_rows import row, write_log
 from tests.api.support import Api
@@ -41,19 +47,19 @@ async def test_answers_have_the_shapes_that_are_described(api: Api) -> None:
     await write_log(api, [row(one, "failed", error_code="X"), row(one, "sent")])
     credentials = {"email": api.email, "password": api.password, "device_name": "x"}
     answers: list[tuple[type[BaseModel], Any]] = [
-        (schemas.One[schemas.LoggedIn], await api.call("POST", "/login", json=credentials)),
-        (schemas.One[schemas.Me], await api.call("GET", "/me")),
-        (schemas.Many[schemas.Token], await api.call("GET", "/tokens")),
-        (schemas.One[schemas.NewToken], await api.call("POST", "/tokens", status=201, json={"name": "x"})),
-        (schemas.One[schemas.Campaign], await api.call("GET", f"/campaigns/{one}")),
-        (schemas.Many[schemas.Campaign], await api.call("GET", "/campaigns")),
-        (schemas.One[schemas.TelegramAccount], await api.call("GET", f"/telegram-accounts/{account_id}")),
-        (schemas.Many[schemas.TelegramAccount], await api.call("GET", "/telegram-accounts")),
-        (schemas.One[schemas.Import], await api.call("GET", f"/imports/{done['id']}")),
-        (schemas.Many[schemas.ImportedLineError], await api.call("GET", f"/imports/{done['id']}/errors")),
-        (schemas.Many[schemas.Sender], await api.call("GET", f"/campaigns/{one}/senders")),
-        (schemas.Many[schemas.LogRow], await api.call("GET", f"/campaigns/{one}/logs")),
-        (schemas.Many[schemas.LogRow], await api.call("GET", f"/campaigns/{one}/logs?q=x")),
+        (One[LoggedIn], await api.call("POST", "/login", json=credentials)),
+        (One[Me], await api.call("GET", "/me")),
+        (Many[Token], await api.call("GET", "/tokens")),
+        (One[NewToken], await api.call("POST", "/tokens", status=201, json={"name": "x"})),
+        (One[Campaign], await api.call("GET", f"/campaigns/{one}")),
+        (Many[Campaign], await api.call("GET", "/campaigns")),
+        (One[TelegramAccount], await api.call("GET", f"/telegram-accounts/{account_id}")),
+        (Many[TelegramAccount], await api.call("GET", "/telegram-accounts")),
+        (One[Import], await api.call("GET", f"/imports/{done['id']}")),
+        (Many[ImportedLineError], await api.call("GET", f"/imports/{done['id']}/errors")),
+        (Many[Sender], await api.call("GET", f"/campaigns/{one}/senders")),
+        (Many[LogRow], await api.call("GET", f"/campaigns/{one}/logs")),
+        (Many[LogRow], await api.call("GET", f"/campaigns/{one}/logs?q=x")),
     ]
     for shape, answer in answers:
         shape.model_validate(answer, strict=True)

@@ -8,13 +8,15 @@ from pydantic import StrictStr, StringConstraints, WithJsonSchema
 from relaygram_api.adapters import pg_accounts
 from relaygram_api.adapters.pg_workspace import Connection
 from relaygram_api.answers import answer, page_answer, seconds
+from relaygram_api.change import changing
 from relaygram_api.checked_route import PREFIX, CheckedRoute, caller_with, concerns
 from relaygram_api.core.account_limits import default_limits, limit_problems, limits_schema, merge_limits
 from relaygram_api.core.account_login import CredentialError, account_credential, login_code
 from relaygram_api.errors import conflict, invalid, not_found
 from relaygram_api.fields import Body, Name, Page, PerPage, offset_of
 from relaygram_api.parts import Caller, FromParts, Parts
-from relaygram_api.schemas import Many, One, TelegramAccount
+from relaygram_api.schemas.accounts import TelegramAccount
+from relaygram_api.schemas.envelopes import Many, One
 from relaygram_api.things import exists
 
 router = APIRouter(prefix=f"{PREFIX}/telegram-accounts", route_class=CheckedRoute, tags=["Telegram accounts"])
@@ -84,14 +86,14 @@ async def connect_account(body: AccountCreate, caller: Writer, parts: FromParts)
     except CredentialError as error:
         raise invalid({error.field: [error.problem]}) from None
     limits = default_limits(body.kind, sandbox=_has_sandbox(parts))
-    async with parts.database.workspace(caller.workspace_id) as connection:
+    async with changing(parts, caller) as change:
+        connection = change.connection
         account_id = await pg_accounts.create(
             connection, caller.workspace_id, name=body.name, kind=body.kind, limits=limits
         )
         await _hand_over(connection, parts, caller, account_id, secret_kind, secret, verb="connect")
         shown = await _get(connection, account_id)
-    parts.wake_outbox()
-    return answer(shown, status=202)
+        return change.answer(shown, status=202)
 
 
 @router.get("/{account_id:id}", operation_id="get_telegram_account", response_model=One[TelegramAccount])
@@ -105,30 +107,30 @@ async def get_account(account_id: int, caller: Reader, parts: FromParts) -> Resp
 @concerns(_about_an_account)
 async def update_account(account_id: int, body: AccountChange, caller: Writer, parts: FromParts) -> Response:
     """Change the name or limits; gateways follow within a second."""
-    async with parts.database.workspace(caller.workspace_id) as connection:
+    async with changing(parts, caller) as change:
+        connection = change.connection
         account = await pg_accounts.lock(connection, account_id)
         if account is None:
             raise not_found("Telegram account")
-        change = body.limits or {}
-        if problems := limit_problems(change, sandbox=_has_sandbox(parts)):
+        limits_given = body.limits or {}
+        if problems := limit_problems(limits_given, sandbox=_has_sandbox(parts)):
             raise invalid(problems)
         name = body.name if "name" in body.model_fields_set else account["name"]
-        limits = merge_limits(account["limits"], change)
+        limits = merge_limits(account["limits"], limits_given)
         await pg_accounts.update(connection, account_id, name=name, limits=limits)
         await pg_accounts.ring(connection, caller.workspace_id, account_id, "limits")
         shown = await _get(connection, account_id)
-    parts.wake_outbox()
-    return answer(shown)
+        return change.answer(shown)
 
 
 @router.delete("/{account_id:id}", status_code=204, operation_id="delete_telegram_account")
 async def delete_account(account_id: int, caller: Writer, parts: FromParts) -> Response:
     """Log the account out at Telegram and forget it; its running campaigns pause."""
-    async with parts.database.workspace(caller.workspace_id) as connection:
+    async with changing(parts, caller) as change:
+        connection = change.connection
         if not await pg_accounts.log_out(connection, caller.workspace_id, account_id):
             raise not_found("Telegram account")
-    parts.wake_outbox()
-    return Response(status_code=204)
+        return change.nothing()
 
 
 @router.post(
@@ -141,7 +143,8 @@ async def delete_account(account_id: int, caller: Writer, parts: FromParts) -> R
 @concerns(_about_an_account)
 async def enter_code(account_id: int, body: Code, caller: Writer, parts: FromParts) -> Response:
     """Enter the code; a wrong one shows as `status_reason`."""
-    async with parts.database.workspace(caller.workspace_id) as connection:
+    async with changing(parts, caller) as change:
+        connection = change.connection
         status = await _locked_status(connection, account_id)
         try:
             code = login_code(body.code)
@@ -150,8 +153,7 @@ async def enter_code(account_id: int, body: Code, caller: Writer, parts: FromPar
         _demand(status, "code_required", "a code")
         await _hand_over(connection, parts, caller, account_id, "code", code, verb="code")
         shown = await _get(connection, account_id)
-    parts.wake_outbox()
-    return answer(shown, status=202)
+        return change.answer(shown, status=202)
 
 
 @router.post(
@@ -164,12 +166,12 @@ async def enter_code(account_id: int, body: Code, caller: Writer, parts: FromPar
 @concerns(_about_an_account)
 async def enter_password(account_id: int, body: Password, caller: Writer, parts: FromParts) -> Response:
     """Enter the two-step password; a wrong one shows as `status_reason`."""
-    async with parts.database.workspace(caller.workspace_id) as connection:
+    async with changing(parts, caller) as change:
+        connection = change.connection
         _demand(await _locked_status(connection, account_id), "password_required", "a password")
         await _hand_over(connection, parts, caller, account_id, "password", body.password, verb="password")
         shown = await _get(connection, account_id)
-    parts.wake_outbox()
-    return answer(shown, status=202)
+        return change.answer(shown, status=202)
 
 
 @router.post(
@@ -181,13 +183,13 @@ async def enter_password(account_id: int, body: Password, caller: Writer, parts:
 )
 async def resend_code(account_id: int, caller: Writer, parts: FromParts) -> Response:
     """Ask Telegram for another code."""
-    async with parts.database.workspace(caller.workspace_id) as connection:
+    async with changing(parts, caller) as change:
+        connection = change.connection
         # Not locked: the transition locks the account's campaigns first, as every other does.
         _demand((await _get(connection, account_id))["status"], "code_required", "a code")
         await pg_accounts.begin_login_again(connection, caller.workspace_id, account_id)
         shown = await _get(connection, account_id)
-    parts.wake_outbox()
-    return answer(shown, status=202)
+        return change.answer(shown, status=202)
 
 
 async def _hand_over(

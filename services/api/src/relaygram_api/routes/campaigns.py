@@ -9,12 +9,14 @@ from relaygram_api.adapters import pg_campaigns
 from relaygram_api.adapters.pg_workspace import Connection
 from relaygram_api.answers import answer, page_answer
 from relaygram_api.campaign_view import shown_campaign
+from relaygram_api.change import changing
 from relaygram_api.checked_route import PREFIX, CheckedRoute, caller_with, concerns
 from relaygram_api.core.campaign_rules import campaign_problems, refusal, update_conflict
 from relaygram_api.errors import conflict, invalid, not_found
 from relaygram_api.fields import Body, Id, Moment, Name, Page, PerPage, QueryText, ShortText, offset_of
 from relaygram_api.parts import Caller, FromParts, Parts
-from relaygram_api.schemas import Campaign, Many, One
+from relaygram_api.schemas.campaigns import Campaign
+from relaygram_api.schemas.envelopes import Many, One
 from relaygram_api.things import exists, now
 
 router = APIRouter(prefix=f"{PREFIX}/campaigns", route_class=CheckedRoute, tags=["Campaigns"])
@@ -90,12 +92,12 @@ async def list_campaigns(
 async def create_campaign(body: CampaignCreate, caller: Writer, parts: FromParts) -> Response:
     """Make a draft."""
     campaign = body.model_dump()
-    async with parts.database.workspace(caller.workspace_id) as connection:
+    async with changing(parts, caller) as change:
+        connection = change.connection
         await _demand_valid(connection, parts, campaign, body.model_fields_set)
         campaign_id = await pg_campaigns.create(connection, caller.workspace_id, campaign)
         shown = await _get(connection, campaign_id)
-    parts.wake_outbox()
-    return answer(shown, status=201)
+        return change.answer(shown, status=201)
 
 
 @router.get("/{campaign_id:id}", operation_id="get_campaign", response_model=One[Campaign])
@@ -109,7 +111,8 @@ async def get_campaign(campaign_id: int, caller: Reader, parts: FromParts) -> Re
 @concerns(_about_a_campaign)
 async def update_campaign(campaign_id: int, body: CampaignChange, caller: Writer, parts: FromParts) -> Response:
     """Change the fields given; a running campaign's next message has the new text."""
-    async with parts.database.workspace(caller.workspace_id) as connection:
+    async with changing(parts, caller) as change:
+        connection = change.connection
         old = await pg_campaigns.lock(connection, campaign_id)
         if old is None:
             raise not_found("campaign")
@@ -123,8 +126,7 @@ async def update_campaign(campaign_id: int, body: CampaignChange, caller: Writer
         if new != old:
             await pg_campaigns.update(connection, campaign_id, new)
         shown = await _get(connection, campaign_id)
-    parts.wake_outbox()
-    return answer(shown)
+        return change.answer(shown)
 
 
 router.add_api_route(
@@ -141,11 +143,11 @@ router.add_api_route(
 @router.delete("/{campaign_id:id}", status_code=204, operation_id="delete_campaign")
 async def delete_campaign(campaign_id: int, caller: Writer, parts: FromParts) -> Response:
     """Take it out of every list; sends on the wire complete, and its log stays readable by id."""
-    async with parts.database.workspace(caller.workspace_id) as connection:
+    async with changing(parts, caller) as change:
+        connection = change.connection
         if not await pg_campaigns.delete(connection, caller.workspace_id, campaign_id, caller.actor):
             raise not_found("campaign")
-    parts.wake_outbox()
-    return Response(status_code=204)
+        return change.nothing()
 
 
 @router.post("/{campaign_id:id}/start", operation_id="start_campaign", **_MAY_CONFLICT)
@@ -167,7 +169,8 @@ async def stop_campaign(campaign_id: int, caller: Controller, parts: FromParts) 
 
 
 async def _move(campaign_id: int, action: str, caller: Caller, parts: Parts) -> Response:
-    async with parts.database.workspace(caller.workspace_id) as connection:
+    async with changing(parts, caller) as change:
+        connection = change.connection
         outcome, status = await pg_campaigns.transition(
             connection, caller.workspace_id, campaign_id, action, caller.actor
         )
@@ -181,8 +184,7 @@ async def _move(campaign_id: int, action: str, caller: Caller, parts: Parts) -> 
             case "no_contacts":
                 raise invalid({"contacts": ["a broadcast needs at least one contact"]}, code="no_contacts")
         shown = await _get(connection, campaign_id)
-    parts.wake_outbox()
-    return answer(shown)
+        return change.answer(shown)
 
 
 async def _demand_valid(

@@ -11,7 +11,8 @@ from relaygram_api.errors import invalid
 from relaygram_api.fields import Page, PerPage, QueryText, offset_of
 from relaygram_api.import_view import shown_import
 from relaygram_api.parts import Caller, FromParts, Parts
-from relaygram_api.schemas import Import, Many, One, Sender
+from relaygram_api.schemas.contacts import Import, Sender
+from relaygram_api.schemas.envelopes import Many, One
 from relaygram_api.things import exists
 from relaygram_api.upload import begin_import, demand_campaign, receive_csv, store
 

@@ -16,7 +16,8 @@ from relaygram_api.errors import not_found
 from relaygram_api.fields import Page, PerPage, offset_of
 from relaygram_api.import_view import shown_import
 from relaygram_api.parts import Caller, FromParts, Parts
-from relaygram_api.schemas import Import, ImportedLineError, Many, One
+from relaygram_api.schemas.contacts import Import, ImportedLineError
+from relaygram_api.schemas.envelopes import Many, One
 from relaygram_api.things import exists
 
 router = APIRouter(prefix=f"{PREFIX}/imports", route_class=CheckedRoute, tags=["Contacts"])

@@ -11,7 +11,8 @@ from relaygram_api.core.log_query import LogQuery, LogQueryError, encode_cursor
 from relaygram_api.errors import invalid, not_found
 from relaygram_api.fields import Moment, Page, PerPage, QueryId, QueryText
 from relaygram_api.parts import Caller, FromParts
-from relaygram_api.schemas import LogRow, Many
+from relaygram_api.schemas.envelopes import Many
+from relaygram_api.schemas.logs import LogRow
 from relaygram_api.things import exists
 from relaygram_common.contracts.delivery import MAX_ID
 

@@ -7,12 +7,14 @@ from pydantic import Field, StrictStr, StringConstraints
 
 from relaygram_api.adapters import pg_tokens
 from relaygram_api.answers import answer, seconds
+from relaygram_api.change import changing
 from relaygram_api.checked_route import PREFIX, AnyCaller, CheckedRoute
 from relaygram_api.core.abilities import unknown_abilities
 from relaygram_api.errors import ApiError, invalid, too_many
 from relaygram_api.fields import Body, Name
 from relaygram_api.parts import FromParts
-from relaygram_api.schemas import LoggedIn, Me, One
+from relaygram_api.schemas.envelopes import One
+from relaygram_api.schemas.identity import LoggedIn, Me
 from relaygram_common.security.passwords import password_matches
 from relaygram_common.security.tokens import ANY_ABILITY
 
@@ -52,9 +54,10 @@ async def login(request: Request, body: LogIn, parts: FromParts) -> Response:
 @router.post("/logout", status_code=204, operation_id="logout")
 async def logout(caller: AnyCaller, parts: FromParts) -> Response:
     """Revoke the token that this call is made with, and no other."""
-    async with parts.database.workspace(caller.workspace_id) as connection:
+    async with changing(parts, caller) as change:
+        connection = change.connection
         await pg_tokens.revoke(connection, caller.user_id, caller.token_id)
-    return Response(status_code=204)
+        return change.nothing()
 
 
 @router.get("/me", operation_id="get_me", response_model=One[Me])

@@ -6,13 +6,15 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field, StrictStr
 
 from relaygram_api.adapters import pg_tokens
-from relaygram_api.answers import answer, page_answer, seconds
+from relaygram_api.answers import page_answer, seconds
+from relaygram_api.change import changing
 from relaygram_api.checked_route import PREFIX, AnyCaller, CheckedRoute
 from relaygram_api.core.abilities import abilities_lacked, unknown_abilities
 from relaygram_api.errors import ApiError, invalid, not_found
 from relaygram_api.fields import Body, Moment, Name, Page, PerPage, offset_of
 from relaygram_api.parts import FromParts
-from relaygram_api.schemas import Many, NewToken, One, Token
+from relaygram_api.schemas.envelopes import Many, One
+from relaygram_api.schemas.identity import NewToken, Token
 from relaygram_api.things import now
 from relaygram_common.security.tokens import ANY_ABILITY
 
@@ -52,7 +54,8 @@ async def create_token(body: TokenCreate, caller: AnyCaller, parts: FromParts) -
         raise invalid({"expires_at": ["must be in the future"]})
     if lacked := abilities_lacked(caller.abilities, body.abilities):
         raise ApiError(403, "missing_ability", f"A token can not give what it lacks: {', '.join(lacked)}.")
-    async with parts.database.workspace(caller.workspace_id) as connection:
+    async with changing(parts, caller) as change:
+        connection = change.connection
         row, token = await pg_tokens.create(
             connection,
             caller.workspace_id,
@@ -61,16 +64,17 @@ async def create_token(body: TokenCreate, caller: AnyCaller, parts: FromParts) -
             abilities=body.abilities,
             expires_at=body.expires_at,
         )
-    return answer({**_shown(row), "token": token}, status=201)
+        return change.answer({**_shown(row), "token": token}, status=201)
 
 
 @router.delete("/{token_id:id}", status_code=204, operation_id="revoke_token")
 async def revoke_token(token_id: int, caller: AnyCaller, parts: FromParts) -> Response:
     """Revoke a token of the caller's user, at once."""
-    async with parts.database.workspace(caller.workspace_id) as connection:
+    async with changing(parts, caller) as change:
+        connection = change.connection
         if not await pg_tokens.revoke(connection, caller.user_id, token_id):
             raise not_found("token")
-    return Response(status_code=204)
+        return change.nothing()
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:

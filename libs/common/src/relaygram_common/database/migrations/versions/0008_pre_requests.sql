@@ -1,0 +1,1 @@
+-- What api processes share about requests: rate limits, failed log-ins, answers kept for idempotency keys.

@@ -1,0 +1,1 @@
+-- Erasing a person, and the hash that stays.

@@ -1,0 +1,1 @@
+-- One message to one person, to see how a campaign looks.

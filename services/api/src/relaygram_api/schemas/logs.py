@@ -1,0 +1,34 @@
+"""What became of messages."""
+
+from typing import Literal
+
+from relaygram_api.schemas.envelopes import Shape
+
+
+class LogError(Shape):
+    """Why a message failed."""
+
+    code: str
+    message: str
+
+
+class LogRow(Shape):
+    """One message to one person."""
+
+    id: int
+    campaign_id: int
+    sender_id: int | None
+    direction: Literal["outbound"]
+    body: str | None
+    status: Literal["pending", "sent", "failed"]
+    telegram_message_id: str | None
+    triggered_by_message_id: str | None
+    sequence_step: int | None
+    error: LogError | None
+    sent_at: str | None
+    created_at: str
+    revision: int
+    attempts: int
+    read_at: str | None
+    replied_at: str | None
+    job_id: str
