@@ -1,44 +1,26 @@
 """From `start` to `completed`, through every service, limits off, against a bare Telethon loop on the same sandbox."""
 
-import tempfile
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import httpx
 
 from benchmarks.bare_telethon import messages_per_second
 from benchmarks.results import Result
+from benchmarks.stack import bench_stack, populate
 from relaygram_local_stack.demo.api import DemoApi
-from relaygram_local_stack.output import StreamOutput
-from relaygram_local_stack.plan import StackOptions
-from relaygram_local_stack.stack import LocalStack
 
 _BODY = "Hello {{first_name}}, this is broadcast {{round}}, about as long as a bare one is."
 _PHONE, _BARE_PHONE = "+4915300000001", "+4915300000002"
-_REQUEST_SECONDS = 60.0
+# The polling of the measurement is not what is measured.
+_ENVIRONMENT = {"RELAYGRAM_RATE_LIMIT_PER_MINUTE": "0"}
 
 
 async def measure(people: int) -> list[Result]:
     """Two broadcasts to the same people (the first one has to resolve every name), and the bare loop."""
-    with (
-        tempfile.TemporaryDirectory(prefix="relaygram-bench-") as folder,
-        (Path(folder) / "stack.log").open("w", encoding="utf-8") as log,
-    ):
-        async with LocalStack(Path(folder) / "data", StackOptions(), StreamOutput(log)) as stack:
-            return await _measure(stack, people)
-
-
-async def _measure(stack: LocalStack, people: int) -> list[Result]:
-    info = stack.info
-    headers = {"Authorization": f"Bearer {info.token}"}
-    async with (
-        httpx.AsyncClient(base_url=info.api_url, headers=headers, timeout=_REQUEST_SECONDS) as client,
-        httpx.AsyncClient(base_url=str(info.sandbox_url), timeout=_REQUEST_SECONDS) as sandbox,
-    ):
-        api = DemoApi(client)
-        handles = await _populate(sandbox, people)
+    async with bench_stack(_ENVIRONMENT) as (_, api, sandbox):
+        handles = await populate(sandbox, _PHONE, people)
         account = await api.connect_account(sandbox, _PHONE)
         limits = {"messages_per_second": None, "resolves_per_minute": None}
         await api.call("PATCH", f"/telegram-accounts/{account['id']}", json={"limits": limits})
@@ -54,15 +36,6 @@ async def _measure(stack: LocalStack, people: int) -> list[Result]:
         Result("end to end / bare Telethon loop, peers known", second / bare, None, note),
         Result("end to end / bare Telethon loop, every name resolved", first / bare, None, f"Relaygram {first:.0f}/s"),
     ]
-
-
-async def _populate(sandbox: httpx.AsyncClient, people: int) -> list[str]:
-    (await sandbox.post("/users", json={"phone": _PHONE, "first_name": "Sender"})).raise_for_status()
-    handles = [f"bench_{number:07d}" for number in range(people)]
-    for start in range(0, people, 5_000):
-        batch = [{"username": handle, "first_name": "Reader"} for handle in handles[start : start + 5_000]]
-        (await sandbox.post("/users", json=batch)).raise_for_status()
-    return handles
 
 
 async def _another(sandbox: httpx.AsyncClient) -> int:
