@@ -41,7 +41,7 @@ async def test_the_seeds_create_and_list_examples(api: Api) -> None:
     ]  # fmt: skip
     listed = await api.call("GET", "/campaigns")
     assert listed["data"][0] == made
-    assert set(listed["meta"]) == {"pagination"}
+    assert set(listed["meta"]) == {"pagination", "cursor"}
     assert set(listed["meta"]["pagination"]) == {"current_page", "per_page", "total", "last_page"}
     assert listed["meta"]["pagination"]["per_page"] == 25
     started = await api.data("POST", f"/campaigns/{made['id']}/start")

@@ -1,9 +1,10 @@
 """Campaigns: the rows with their counters, and the transitions."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from relaygram_api.adapters.pg_workspace import Connection, sql
+from relaygram_api.core.cursors import listing
 
 # The columns that callers may set, in the order of the statements.
 WRITABLE = (
@@ -25,6 +26,11 @@ class Filter:
         """`q` as a pattern for ILIKE."""
         return None if self.q is None else like(self.q)
 
+    @property
+    def listing(self) -> str:
+        """What cursors of this list belong to."""
+        return listing("campaigns", **asdict(self))
+
 
 def like(text: str) -> str:
     """A pattern that finds this text anywhere, taking no character of it for a wildcard."""
@@ -38,9 +44,13 @@ async def count(connection: Connection, wanted: Filter) -> int:
     return number
 
 
-async def page(connection: Connection, wanted: Filter, *, limit: int, offset: int) -> list[dict[str, Any]]:
-    """These campaigns, newest first."""
-    rows = await connection.fetch(sql["list_campaigns"], wanted.status, wanted.mode, wanted.pattern, limit, offset)
+async def page(
+    connection: Connection, wanted: Filter, *, before: int | None, limit: int, offset: int
+) -> list[dict[str, Any]]:
+    """These campaigns, newest first; `before` an id when a cursor goes on there."""
+    rows = await connection.fetch(
+        sql["list_campaigns"], wanted.status, wanted.mode, wanted.pattern, before, limit, offset
+    )
     return [dict(row) for row in rows]
 
 
@@ -73,14 +83,12 @@ async def update(connection: Connection, campaign_id: int, campaign: dict[str, A
     await connection.execute(sql["update_campaign"], campaign_id, *(campaign[column] for column in WRITABLE))
 
 
-async def delete(connection: Connection, workspace_id: int, campaign_id: int, actor: str) -> bool:
-    """Out of every list; False when there is no such campaign."""
-    return bool(await connection.fetchval(sql["delete_campaign"], workspace_id, campaign_id, actor))
+async def delete(connection: Connection, workspace_id: int, campaign_id: int, actor: str) -> None:
+    """Out of every list."""
+    await connection.execute(sql["delete_campaign"], workspace_id, campaign_id, actor)
 
 
-async def transition(
-    connection: Connection, workspace_id: int, campaign_id: int, action: str, actor: str
-) -> tuple[str, str]:
-    """(outcome, status it came from), by the one function that moves campaigns."""
-    row = await connection.fetchrow(sql["transition"], workspace_id, campaign_id, action, actor)
-    return row["outcome"], row["from_status"]
+async def transition(connection: Connection, workspace_id: int, campaign_id: int, action: str, actor: str) -> str:
+    """Move it, by the one function that moves campaigns; the outcome."""
+    outcome: str = await connection.fetchval(sql["transition"], workspace_id, campaign_id, action, actor)
+    return outcome

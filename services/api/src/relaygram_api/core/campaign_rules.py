@@ -10,7 +10,7 @@ from relaygram_common.templates import MAX_TEXT_UNITS, text_units, tokens
 _BRACES = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _ONLY_IN_DRAFT = ("mode", "telegram_account_id")
-_ACTIONS = {"start": "started", "pause": "paused", "stop": "stopped"}
+_ACTIONS = {"start": ("started", "running"), "pause": ("paused", "paused"), "stop": ("stopped", "stopped")}
 
 Problems = dict[str, list[str]]
 
@@ -76,5 +76,6 @@ def update_conflict(status: str, old: Mapping[str, Any], new: Mapping[str, Any])
 
 
 def refusal(action: str, status: str) -> str:
-    """What a transition that the state forbids is answered with."""
-    return f"A campaign that is {status} can not be {_ACTIONS[action]}."
+    """What a transition that the state forbids is answered with: from what to what."""
+    done, target = _ACTIONS[action]
+    return f"This campaign can not be {done}: none goes from {status} to {target}."

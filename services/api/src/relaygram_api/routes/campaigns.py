@@ -1,4 +1,4 @@
-"""Campaigns: making, reading, changing, deleting, and their life: start, pause, stop."""
+"""Campaigns: making, reading, changing, deleting. Their life is in lifecycle.py."""
 
 from typing import Annotated, Any, Literal
 
@@ -11,10 +11,12 @@ from relaygram_api.answers import answer, page_answer
 from relaygram_api.campaign_view import shown_campaign
 from relaygram_api.change import changing
 from relaygram_api.checked_route import PREFIX, CheckedRoute, caller_with, concerns
-from relaygram_api.core.campaign_rules import campaign_problems, refusal, update_conflict
+from relaygram_api.core.campaign_rules import campaign_problems, update_conflict
+from relaygram_api.core.cursors import CursorError, decode_cursor, encode_cursor
 from relaygram_api.errors import conflict, invalid, not_found
 from relaygram_api.fields import Body, Id, Moment, Name, Page, PerPage, QueryText, ShortText, offset_of
 from relaygram_api.parts import Caller, FromParts, Parts
+from relaygram_api.preconditions import Expected, Known, tagged
 from relaygram_api.schemas.campaigns import Campaign
 from relaygram_api.schemas.envelopes import Many, One
 from relaygram_api.things import exists, now
@@ -23,11 +25,10 @@ router = APIRouter(prefix=f"{PREFIX}/campaigns", route_class=CheckedRoute, tags=
 _CAP = 100
 _about_a_campaign = exists("campaign_id", "campaign_exists", "campaign")
 
-_MAY_CONFLICT: dict[str, Any] = {"response_model": One[Campaign], "responses": {409: {}}}
+MAY_CONFLICT: dict[int | str, dict[str, Any]] = {409: {}, 412: {}}
 
 Reader = Annotated[Caller, caller_with("campaigns:read")]
 Writer = Annotated[Caller, caller_with("campaigns:write")]
-Controller = Annotated[Caller, caller_with("campaigns:control")]
 Mode = Literal["broadcast", "auto_reply"]
 Status = Literal["draft", "running", "paused", "completed", "stopped"]
 # Its bound is Telegram's, in UTF-16 units; this one only keeps the check cheap.
@@ -79,13 +80,30 @@ async def list_campaigns(
     status: Annotated[Status | None, Query()] = None,
     mode: Annotated[Mode | None, Query()] = None,
     q: Annotated[QueryText | None, Query(description="Part of the name.")] = None,
+    cursor: Annotated[QueryText | None, Query(description="`meta.cursor.next` of the page before.")] = None,
 ) -> Response:
     """The campaigns of the workspace, newest first."""
     per_page, wanted = min(per_page, _CAP), pg_campaigns.Filter(status, mode, q)
+    before = _place(cursor, wanted, page)
+    offset = offset_of(page, per_page)
     async with parts.database.workspace(caller.workspace_id) as connection:
         total = await pg_campaigns.count(connection, wanted)
-        rows = await pg_campaigns.page(connection, wanted, limit=per_page, offset=offset_of(page, per_page))
-    return page_answer([shown_campaign(row) for row in rows], page=page, per_page=per_page, total=total)
+        # One row more than is shown tells whether there is a next page.
+        rows = await pg_campaigns.page(connection, wanted, before=before, limit=per_page + 1, offset=offset)
+    shown = [shown_campaign(row) for row in rows[:per_page]]
+    following = encode_cursor(wanted.listing, shown[-1]["id"]) if len(rows) > per_page else None
+    return page_answer(shown, page=page, per_page=per_page, total=total, cursor={"next": following})
+
+
+def _place(cursor: str | None, wanted: pg_campaigns.Filter, page: int) -> int | None:
+    if cursor is None:
+        return None
+    if page != 1:
+        raise invalid({"page": ["can not be given together with cursor"]})
+    try:
+        return decode_cursor(cursor, wanted.listing)
+    except CursorError as error:
+        raise invalid({"cursor": [str(error)]}) from None
 
 
 @router.post("", status_code=201, operation_id="create_campaign", response_model=One[Campaign])
@@ -96,26 +114,35 @@ async def create_campaign(body: CampaignCreate, caller: Writer, parts: FromParts
         connection = change.connection
         await _demand_valid(connection, parts, campaign, body.model_fields_set)
         campaign_id = await pg_campaigns.create(connection, caller.workspace_id, campaign)
-        shown = await _get(connection, campaign_id)
-        return change.answer(shown, status=201)
+        row = await demand(connection, campaign_id)
+        return tagged(change.answer(shown_campaign(row), status=201), row["version"])
 
 
-@router.get("/{campaign_id:id}", operation_id="get_campaign", response_model=One[Campaign])
-async def get_campaign(campaign_id: int, caller: Reader, parts: FromParts) -> Response:
-    """One campaign."""
+@router.get(
+    "/{campaign_id:id}",
+    operation_id="get_campaign",
+    response_model=One[Campaign],
+    responses={304: {"description": "The answer would be the one whose `ETag` was given in `If-None-Match`."}},
+)
+async def get_campaign(campaign_id: int, caller: Reader, parts: FromParts, known: Known) -> Response:
+    """One campaign. The `ETag` is exact: counts that moved on make another; for `If-Match` only changes count."""
     async with parts.database.workspace(caller.workspace_id) as connection:
-        return answer(await _get(connection, campaign_id))
+        row = await demand(connection, campaign_id)
+    return known.answer(tagged(answer(shown_campaign(row)), row["version"]))
 
 
-@router.put("/{campaign_id:id}", operation_id="update_campaign", **_MAY_CONFLICT)
+@router.put("/{campaign_id:id}", operation_id="update_campaign", response_model=One[Campaign], responses=MAY_CONFLICT)
 @concerns(_about_a_campaign)
-async def update_campaign(campaign_id: int, body: CampaignChange, caller: Writer, parts: FromParts) -> Response:
+async def update_campaign(
+    campaign_id: int, body: CampaignChange, caller: Writer, parts: FromParts, expected: Expected
+) -> Response:
     """Change the fields given; a running campaign's next message has the new text."""
     async with changing(parts, caller) as change:
         connection = change.connection
         old = await pg_campaigns.lock(connection, campaign_id)
         if old is None:
             raise not_found("campaign")
+        expected.demand(old["version"])
         given = body.model_fields_set
         new = {**old, **body.model_dump(exclude_unset=True)}
         if new["mode"] == "broadcast" and "trigger_keyword" not in given:
@@ -125,8 +152,8 @@ async def update_campaign(campaign_id: int, body: CampaignChange, caller: Writer
             raise conflict("not_changeable", problem)
         if new != old:
             await pg_campaigns.update(connection, campaign_id, new)
-        shown = await _get(connection, campaign_id)
-        return change.answer(shown)
+        row = await demand(connection, campaign_id)
+        return tagged(change.answer(shown_campaign(row)), row["version"])
 
 
 router.add_api_route(
@@ -135,56 +162,22 @@ router.add_api_route(
     methods=["PATCH"],
     operation_id="patch_campaign",
     response_model=One[Campaign],
-    responses={409: {}},
+    responses=MAY_CONFLICT,
     name="patch_campaign",
 )
 
 
-@router.delete("/{campaign_id:id}", status_code=204, operation_id="delete_campaign")
-async def delete_campaign(campaign_id: int, caller: Writer, parts: FromParts) -> Response:
+@router.delete("/{campaign_id:id}", status_code=204, operation_id="delete_campaign", responses={412: {}})
+async def delete_campaign(campaign_id: int, caller: Writer, parts: FromParts, expected: Expected) -> Response:
     """Take it out of every list; sends on the wire complete, and its log stays readable by id."""
     async with changing(parts, caller) as change:
         connection = change.connection
-        if not await pg_campaigns.delete(connection, caller.workspace_id, campaign_id, caller.actor):
+        old = await pg_campaigns.lock(connection, campaign_id)
+        if old is None:
             raise not_found("campaign")
+        expected.demand(old["version"])
+        await pg_campaigns.delete(connection, caller.workspace_id, campaign_id, caller.actor)
         return change.nothing()
-
-
-@router.post("/{campaign_id:id}/start", operation_id="start_campaign", **_MAY_CONFLICT)
-async def start_campaign(campaign_id: int, caller: Controller, parts: FromParts) -> Response:
-    """Start or resume; on a running campaign nothing happens."""
-    return await _move(campaign_id, "start", caller, parts)
-
-
-@router.post("/{campaign_id:id}/pause", operation_id="pause_campaign", **_MAY_CONFLICT)
-async def pause_campaign(campaign_id: int, caller: Controller, parts: FromParts) -> Response:
-    """Halt queued sends until the next start."""
-    return await _move(campaign_id, "pause", caller, parts)
-
-
-@router.post("/{campaign_id:id}/stop", operation_id="stop_campaign", **_MAY_CONFLICT)
-async def stop_campaign(campaign_id: int, caller: Controller, parts: FromParts) -> Response:
-    """End it for good; queued sends are discarded."""
-    return await _move(campaign_id, "stop", caller, parts)
-
-
-async def _move(campaign_id: int, action: str, caller: Caller, parts: Parts) -> Response:
-    async with changing(parts, caller) as change:
-        connection = change.connection
-        outcome, status = await pg_campaigns.transition(
-            connection, caller.workspace_id, campaign_id, action, caller.actor
-        )
-        match outcome:
-            case "not_found":
-                raise not_found("campaign")
-            case "refused":
-                raise conflict("transition_refused", refusal(action, status))
-            case "import_running":
-                raise conflict("import_running", "An import of contacts is under way; start when it is completed.")
-            case "no_contacts":
-                raise invalid({"contacts": ["a broadcast needs at least one contact"]}, code="no_contacts")
-        shown = await _get(connection, campaign_id)
-        return change.answer(shown)
 
 
 async def _demand_valid(
@@ -206,8 +199,9 @@ async def _demand_valid(
         raise invalid(problems)
 
 
-async def _get(connection: Connection, campaign_id: int) -> dict[str, Any]:
+async def demand(connection: Connection, campaign_id: int) -> dict[str, Any]:
+    """The campaign with its counters, or 404."""
     row = await pg_campaigns.get(connection, campaign_id)
     if row is None:
         raise not_found("campaign")
-    return shown_campaign(row)
+    return row

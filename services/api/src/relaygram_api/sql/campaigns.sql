@@ -8,8 +8,8 @@ select count(*) from control.campaigns
 select c.*, k.pending, k.sent, k.failed, k.read, k.replied
   from (select * from control.campaigns
          where deleted_at is null and ($1::text is null or status = $1) and ($2::text is null or mode = $2)
-           and ($3::text is null or name ilike $3)
-         order by id desc limit $4 offset $5) c
+           and ($3::text is null or name ilike $3) and ($4::bigint is null or id < $4)
+         order by id desc limit $5 offset $6) c
   left join delivery.campaign_counters k on k.campaign_id = c.id
  order by c.id desc
 
@@ -26,7 +26,7 @@ select id from control.campaigns where id = $1 and deleted_at is null
 select id from control.campaigns where id = $1
 
 -- name: lock_campaign
-select id, status, name, mode, trigger_keyword, body, telegram_account_id, scheduled_at, time_zone, quiet_hours, reference,
+select id, version, status, name, mode, trigger_keyword, body, telegram_account_id, scheduled_at, time_zone, quiet_hours, reference,
        entity_id, application_id
   from control.campaigns where id = $1 and deleted_at is null for no key update
 
@@ -58,4 +58,4 @@ select control.ring(workspace_id, format('campaign.command.update.%s.%s', worksp
 select control.delete_campaign($1, $2, $3)
 
 -- name: transition
-select outcome, from_status from control.transition($1, $2, $3, $4)
+select outcome from control.transition($1, $2, $3, $4)
