@@ -26,7 +26,6 @@ from relaygram_telegram_gateway.core.random_id import random_id
 from relaygram_telegram_gateway.core.retries import network_retry, peer_flood_rest
 from relaygram_telegram_gateway.core.sent_lookup import ChatMessage, find_sent, reaches_back
 from relaygram_telegram_gateway.core.telegram_errors import TelegramError, outcome_of, rule_for
-from relaygram_telegram_gateway.core.texts import text_for, text_problem
 from relaygram_telegram_gateway.core.turns import Turns, shares
 
 
@@ -326,17 +325,6 @@ def test_an_end_heard_while_reading_is_not_undone_by_what_was_read() -> None:
 )
 def test_the_way_to_a_person(known: bool, handle: str | None, phone: bool, bot: bool, way: str) -> None:
     assert way_to(known=known, handle=handle, has_phone=phone, is_bot=bot) == way
-
-
-def test_texts() -> None:
-    text = text_for(
-        "Hi {{first_name|there}} {{city}}\0", first_name=None, last_name=None, handle="h", columns={"city": "Rom"}
-    )
-    assert text == "Hi there Rom"
-    assert text_problem(text) is None
-    assert text_problem(" \n") == "The text is empty for this person."
-    assert text_problem("😀" * 2048) is None
-    assert text_problem("😀" * 2049) == "The text has 4098 characters for this person; Telegram takes 4096."
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from relaygram_common.contracts.delivery import DeliveryError, DeliveryEvent, de
 from relaygram_common.contracts.ids import job_id
 from relaygram_common.contracts.jobs import SendJob
 from relaygram_common.contracts.states import MessageState
-from relaygram_common.templates import person_values, render
+from relaygram_common.templates import text_for
 from relaygram_dispatcher.core.run import Contact, Content, Pending
 
 _LEDGER_STATES = {
@@ -51,9 +51,12 @@ def queued_events(content: Content, people: Sequence[Contact], *, now: datetime)
             destination=sender_name(person.handle, person.telegram_user_id),
             step=0,
             trigger="broadcast",
-            body=render(
+            body=text_for(
                 content.template,
-                person_values(person.first_name, person.last_name, person.handle, person.columns),
+                first_name=person.first_name,
+                last_name=person.last_name,
+                handle=person.handle,
+                columns=person.columns,
             ),
             content_type="text",
             queued_at=now,

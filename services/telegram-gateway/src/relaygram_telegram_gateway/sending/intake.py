@@ -10,11 +10,11 @@ from pydantic import ValidationError
 from relaygram_common.contracts.jobs import SendJob
 from relaygram_common.jetstream.acks import ack_all
 from relaygram_common.jetstream.dead_letters import dead_letter
+from relaygram_common.templates import text_for, text_problem
 from relaygram_telegram_gateway.adapters.nats_jobs import JobFeed
 from relaygram_telegram_gateway.adapters.pg_ledger import Admitted, Entry
 from relaygram_telegram_gateway.adapters.telethon_requests import SEND_MESSAGE
 from relaygram_telegram_gateway.core.limits import Usage, remaining
-from relaygram_telegram_gateway.core.texts import text_for, text_problem
 from relaygram_telegram_gateway.core.turns import shares
 from relaygram_telegram_gateway.metrics import HELD_JOBS
 from relaygram_telegram_gateway.sending.giving_back import give_back
