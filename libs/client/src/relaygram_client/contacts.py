@@ -1,0 +1,88 @@
+"""The people of a campaign: importing, listing and removing them."""
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from relaygram_client.models.contacts import Import, Sender
+from relaygram_client.paging import Listing, one
+from relaygram_client.transport import Body, Transport
+
+_PIECE_BYTES = 256 * 1024
+#: Called with the bytes handed over so far.
+OnProgress = Callable[[int], None]
+
+
+class Contacts:
+    """`relaygram.contacts`"""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def list(self, campaign_id: int, *, status: str | None = None, q: str | None = None) -> Listing[Sender]:
+        """The people of a campaign in the order they were added; `q` is part of a name or handle."""
+        return Listing(self._transport, f"/campaigns/{campaign_id}/senders", Sender, {"status": status, "q": q})
+
+    async def import_csv(
+        self,
+        campaign_id: int,
+        source: Path | str | bytes | AsyncIterable[bytes],
+        *,
+        on_progress: OnProgress | None = None,
+    ) -> Import:
+        """Upload a CSV file (by its path, as bytes, or in pieces), streamed; the import goes on in the background.
+
+        `relaygram.imports.wait` waits for its end. Pieces of an iterator can be had once, so such an upload is not
+        repeated when the connection breaks; a file is.
+        """
+        if isinstance(source, Path | str):
+            file = Path(source)
+            if not await asyncio.to_thread(file.is_file):
+                raise FileNotFoundError(f"there is no file {file}")
+            return await self._upload(campaign_id, lambda: _of_file(file), on_progress, repeatable=True)
+        if isinstance(source, bytes):
+            whole = source
+            return await self._upload(campaign_id, lambda: _of_bytes(whole), on_progress, repeatable=True)
+        given = source
+        return await self._upload(campaign_id, lambda: given, on_progress, repeatable=False)
+
+    async def add(self, campaign_id: int, people: Sequence[Mapping[str, Any]]) -> Import:
+        """Import up to 10,000 people, each with any of `telegram_user_id`, `handle`, `phone`, and columns."""
+        body = {"contacts": [dict(person) for person in people]}
+        return one(Import, await self._transport.call("POST", _path(campaign_id), json=body))
+
+    async def _upload(
+        self, campaign_id: int, body: Body, on_progress: OnProgress | None, *, repeatable: bool
+    ) -> Import:
+        answer = await self._transport.upload(
+            _path(campaign_id), lambda: _watched(body(), on_progress), "text/csv", repeatable=repeatable
+        )
+        return one(Import, answer)
+
+
+def _path(campaign_id: int) -> str:
+    return f"/campaigns/{campaign_id}/contacts"
+
+
+async def _of_file(path: Path) -> AsyncIterator[bytes]:
+    file = await asyncio.to_thread(path.open, "rb")
+    try:
+        while piece := await asyncio.to_thread(file.read, _PIECE_BYTES):
+            yield piece
+    finally:
+        await asyncio.to_thread(file.close)
+
+
+async def _of_bytes(whole: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(whole), _PIECE_BYTES):
+        yield whole[start : start + _PIECE_BYTES]
+
+
+async def _watched(pieces: AsyncIterable[bytes], on_progress: OnProgress | None) -> AsyncIterator[bytes]:
+    handed_over = 0
+    async for piece in pieces:
+        yield piece
+        handed_over += len(piece)
+        if on_progress is not None:
+            on_progress(handed_over)

@@ -1,0 +1,1 @@
+"""What answers look like. Fields that a newer server adds are kept and cause no error."""

@@ -1,0 +1,214 @@
+"""One HTTP call to the API: address, token, timeouts, trying again, and errors as exceptions."""
+
+import asyncio
+import ipaddress
+import uuid
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from importlib.metadata import version
+from typing import Any
+
+import httpx
+
+from relaygram_client.errors import ApiError, NoAnswerError, UnexpectedAnswerError, error_class
+from relaygram_client.retries import RetryPolicy, retry_after_seconds
+
+PREFIX = "/api/v1"
+_REPEATABLE_METHODS = frozenset({"GET", "PUT", "DELETE"})
+# The first request with this key is still under way: its answer will be there soon.
+_STILL_RUNNING = frozenset({"idempotency_in_progress", "request_in_progress", "idempotency_conflict"})
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_CONNECT_SECONDS = 5.0
+
+Query = Mapping[str, Any]
+#: Makes the body anew for each attempt; None of a body that can be had only once.
+Body = Callable[[], AsyncIterable[bytes]]
+
+
+class Transport:
+    """Calls the API. Not for users: see client.py."""
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None,
+        *,
+        timeout_seconds: float,
+        retries: RetryPolicy,
+        http_transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.token = token
+        self.url = checked_url(url)
+        self._retries = retries
+        self._http = httpx.AsyncClient(
+            base_url=self.url,
+            timeout=httpx.Timeout(timeout_seconds, connect=min(_CONNECT_SECONDS, timeout_seconds)),
+            headers={"User-Agent": f"relaygram-client/{version('relaygram-client')}", "Accept": "application/json"},
+            follow_redirects=False,  # the token goes to the address that was given and to no other
+            trust_env=not _is_this_machine(self.url),
+            transport=http_transport,
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def call(self, method: str, path: str, *, query: Query | None = None, json: Any = None) -> Any:
+        """The parsed JSON of the answer; None when it has no body. A POST gets an Idempotency-Key of its own."""
+        headers = {"Idempotency-Key": str(uuid.uuid4())} if method == "POST" else {}
+        response = await self._attempts(method, path, headers, query=query, json=json, repeatable=True)
+        return parsed(response)
+
+    async def call_once(self, method: str, path: str, *, json: Any = None) -> Any:
+        """The same for what may not be repeated once it was sent."""
+        return parsed(await self._attempts(method, path, {}, json=json, repeatable=False))
+
+    async def upload(self, path: str, body: Body, content_type: str, *, repeatable: bool) -> Any:
+        """POST a streamed body; `repeatable`: `body` can be called again for another attempt."""
+        headers = {"Content-Type": content_type, "Idempotency-Key": str(uuid.uuid4())}
+        return parsed(await self._attempts("POST", path, headers, body=body, repeatable=repeatable))
+
+    @asynccontextmanager
+    async def download(self, path: str, *, query: Query | None = None) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The body of a GET in pieces."""
+        request = self._request("GET", path, {"Accept": "*/*"}, query=query)
+        try:
+            response = await self._http.send(request, stream=True)
+        except httpx.TransportError as error:
+            raise _no_answer(self.url, error) from error
+        try:
+            if response.status_code != httpx.codes.OK:
+                await response.aread()
+                raise _as_error(response)
+            yield response.aiter_bytes()
+        except httpx.TransportError as error:
+            raise _no_answer(self.url, error) from error
+        finally:
+            await response.aclose()
+
+    async def _attempts(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        *,
+        repeatable: bool,
+        query: Query | None = None,
+        json: Any = None,
+        body: Body | None = None,
+    ) -> httpx.Response:
+        repeatable = repeatable and (method in _REPEATABLE_METHODS or "Idempotency-Key" in headers)
+        attempt, maybe_done = 0, False
+        while True:
+            attempt += 1
+            request = self._request(method, path, headers, query=query, json=json, content=body() if body else None)
+            try:
+                response = await self._http.send(request)
+            except httpx.TransportError as error:
+                sent = not isinstance(error, _NEVER_SENT)
+                maybe_done = maybe_done or sent
+                wait = self._retries.wait_after_failure(sent=sent, attempt=attempt, repeatable=repeatable)
+                if wait is None:
+                    raise _no_answer(self.url, error) from error
+            else:
+                if response.is_success or (method == "DELETE" and maybe_done and response.status_code == 404):
+                    return response  # the second: gone by the attempt whose answer was lost
+                wait = self._wait_after(response, attempt, repeatable=repeatable)
+                if wait is None:
+                    raise _as_error(response)
+                maybe_done = maybe_done or response.status_code != 429
+            await asyncio.sleep(wait)
+
+    def _wait_after(self, response: httpx.Response, attempt: int, *, repeatable: bool) -> float | None:
+        status = response.status_code
+        if status == 409 and repeatable and _code(response) in _STILL_RUNNING:
+            status = 503
+        return self._retries.wait_after_answer(
+            status, retry_after_seconds(response.headers.get("retry-after")), attempt=attempt, repeatable=repeatable
+        )
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        *,
+        query: Query | None = None,
+        json: Any = None,
+        content: AsyncIterable[bytes] | None = None,
+    ) -> httpx.Request:
+        authorization = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        given = {name: as_text(value) for name, value in (query or {}).items() if value is not None}
+        return self._http.build_request(
+            method, f"{PREFIX}{path}", params=given, json=json, content=content, headers={**authorization, **headers}
+        )
+
+
+def checked_url(url: str) -> str:
+    """The address without a slash at its end. Raises ValueError."""
+    try:
+        parts = httpx.URL(url)
+    except (httpx.InvalidURL, TypeError):
+        parts = httpx.URL()
+    if parts.scheme not in ("http", "https") or not parts.host or parts.userinfo or parts.query or parts.fragment:
+        raise ValueError(f"{url!r} is not an address like https://relaygram.example.com")
+    return str(parts).rstrip("/").removesuffix(PREFIX)
+
+
+def parsed(response: httpx.Response) -> Any:
+    """The JSON of an answer, None when it is empty."""
+    if not response.content or response.status_code == 404:
+        return None
+    try:
+        return response.json()
+    except ValueError as error:
+        raise UnexpectedAnswerError(f"{response.url.host} answered something that is not JSON") from error
+
+
+def as_text(value: Any) -> Any:
+    """A value of a query as the API reads it."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value
+
+
+def _as_error(response: httpx.Response) -> Exception:
+    if response.is_redirect:
+        where = response.headers.get("location", "elsewhere")
+        return UnexpectedAnswerError(f"{response.url.host} redirects to {where}: give the address that it leads to")
+    try:
+        content = response.json()
+        message = str(content["message"])
+    except (ValueError, KeyError, TypeError):
+        return UnexpectedAnswerError(
+            f"{response.url.host} answered {response.status_code}, and not as Relaygram's API does"
+        )
+    return error_class(response.status_code)(
+        response.status_code,
+        message,
+        code=str(content.get("code") or ""),
+        fields=content.get("errors"),
+        request_id=str(content.get("request_id") or response.headers.get("x-request-id", "")),
+        retry_after=retry_after_seconds(response.headers.get("retry-after")),
+    )
+
+
+def _code(response: httpx.Response) -> str:
+    error = _as_error(response)
+    return error.code if isinstance(error, ApiError) else ""
+
+
+def _no_answer(url: str, error: httpx.TransportError) -> NoAnswerError:
+    if isinstance(error, httpx.TimeoutException):
+        return NoAnswerError(f"{url} did not answer in time")
+    return NoAnswerError(f"{url} can not be reached: {error or type(error).__name__}")
+
+
+def _is_this_machine(url: str) -> bool:
+    """No proxy of the environment stands between us and ourselves."""
+    host = httpx.URL(url).host
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
