@@ -11,8 +11,10 @@ _MAX_ID = 2**63 - 1
 
 def normal_handle(text: str) -> str:
     """Lower-case and without `@` or t.me link. Raises ValueError."""
-    bare = _LINK.sub("", text.strip(), count=1) if _LINK.match(text.strip()) else text.strip().removeprefix("@")
-    bare = bare.removesuffix("/")
+    bare = text.strip().removeprefix("@")
+    if not _HANDLE.fullmatch(bare):
+        link = text.strip()
+        bare = (_LINK.sub("", link, count=1) if _LINK.match(link) else bare).removesuffix("/")
     if not _HANDLE.fullmatch(bare):
         raise ValueError("is not a Telegram handle: 4 to 32 letters, digits and _, beginning with a letter")
     return bare.lower()

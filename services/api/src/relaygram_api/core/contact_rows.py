@@ -7,8 +7,8 @@ from typing import Any, Final
 from relaygram_api.core.addresses import normal_handle, normal_phone, normal_user_id
 from relaygram_api.core.contact_file import ADDRESS_COLUMNS, NAMED_COLUMNS, Record
 
-_LONGEST_NAME: Final = 255
-_LONGEST_VALUE: Final = 4096
+LONGEST_NAME: Final = 255
+LONGEST_VALUE: Final = 4096
 _MOST_TAGS: Final = 100
 _SHOWN: Final = 200
 
@@ -67,17 +67,17 @@ def _put(person: Person, column: str, value: str, time_zones: Set[str]) -> None:
         case "phone":
             person.phone = normal_phone(value)
         case "first_name":
-            person.first_name = _bounded(value, _LONGEST_NAME)
+            person.first_name = _bounded(value, LONGEST_NAME)
         case "last_name":
-            person.last_name = _bounded(value, _LONGEST_NAME)
+            person.last_name = _bounded(value, LONGEST_NAME)
         case "tags":
-            person.tags = _tags(value)
+            person.tags = normal_tags(value)
         case "time_zone":
             if value not in time_zones:
                 raise ValueError("is not an IANA time zone, such as Europe/Berlin")
             person.time_zone = value
         case _:
-            person.columns[column] = _bounded(value, _LONGEST_VALUE)
+            person.columns[column] = _bounded(value, LONGEST_VALUE)
 
 
 def _bounded(value: str, most: int) -> str:
@@ -86,10 +86,11 @@ def _bounded(value: str, most: int) -> str:
     return value
 
 
-def _tags(value: str) -> list[str]:
+def normal_tags(value: str) -> list[str]:
+    """The tags of a cell, each once. Raises ValueError."""
     tags = list(dict.fromkeys(tag for part in value.split("|") if (tag := part.strip())))
-    if len(tags) > _MOST_TAGS or any(len(tag) > _LONGEST_NAME for tag in tags):
-        raise ValueError(f"has more than {_MOST_TAGS} tags, or one longer than {_LONGEST_NAME} characters")
+    if len(tags) > _MOST_TAGS or any(len(tag) > LONGEST_NAME for tag in tags):
+        raise ValueError(f"has more than {_MOST_TAGS} tags, or one longer than {LONGEST_NAME} characters")
     return tags
 
 

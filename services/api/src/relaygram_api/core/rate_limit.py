@@ -1,14 +1,13 @@
-"""A token bucket: a burst at once, then a steady rate."""
+"""A replica's share of a token's rate limit: slices of requests taken from the bucket that all replicas have in common.
+
+The bucket itself rests in PostgreSQL (control.take_requests): a burst of twice the rate, refilled by time.
+"""
 
 from dataclasses import dataclass
 
-
-@dataclass(slots=True)
-class Bucket:
-    """What one token may still ask; `as_of` is the clock at which `left` was true."""
-
-    left: float
-    as_of: float
+_LARGEST_SLICE = 10
+# An older slice is given back and taken anew, so that one saved up can not be added to a full bucket later.
+_SLICE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +20,42 @@ class Verdict:
     full_after_seconds: int
 
 
-def take(bucket: Bucket, *, now: float, per_second: float, burst: int) -> Verdict:
-    """Take one request out of the bucket, if there is one."""
-    bucket.left = min(float(burst), bucket.left + max(0.0, now - bucket.as_of) * per_second)
-    bucket.as_of = now
-    allowed = bucket.left >= 1.0
-    if allowed:
-        bucket.left -= 1.0
-    wait = 0 if allowed else _whole((1.0 - bucket.left) / per_second)
-    return Verdict(allowed, int(bucket.left), wait, _whole((burst - bucket.left) / per_second))
+@dataclass(slots=True)
+class Share:
+    """What this replica may still let pass, and what it left in the bucket at `as_of`."""
+
+    slice_left: int = 0
+    bucket_left: float = 0.0
+    as_of: float = float("-inf")
+
+
+def burst_of(per_minute: int) -> int:
+    """How many requests may come at once."""
+    return 2 * per_minute
+
+
+def slice_size(per_minute: int) -> int:
+    """How many requests to take at a time: few, where a slice would be much of the burst."""
+    return min(_LARGEST_SLICE, max(1, burst_of(per_minute) // 20))
+
+
+def spend(share: Share, *, now: float, per_minute: int) -> Verdict | None:
+    """Let one request pass or refuse it; None when the bucket must be asked."""
+    is_fresh = now - share.as_of < _SLICE_SECONDS
+    if share.slice_left >= 1 and is_fresh:
+        share.slice_left -= 1
+        return _verdict(share, True, 0.0, per_minute)
+    if share.slice_left == 0 and share.bucket_left < 1.0:
+        # The bucket was empty when it was asked: until it can have refilled there is nothing to ask.
+        wait = share.as_of + (1.0 - share.bucket_left) * 60 / per_minute - now
+        if wait > 0:
+            return _verdict(share, False, wait, per_minute)
+    return None
+
+
+def _verdict(share: Share, allowed: bool, wait: float, per_minute: int) -> Verdict:
+    left = share.slice_left + share.bucket_left
+    return Verdict(allowed, int(left), _whole(wait), _whole((burst_of(per_minute) - left) * 60 / per_minute))
 
 
 def _whole(seconds: float) -> int:
