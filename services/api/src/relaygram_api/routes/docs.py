@@ -1,6 +1,5 @@
 """The pages about the API; they need nothing from the internet."""
 
-from functools import cache
 from importlib.resources import files
 
 from fastapi import APIRouter, Request, Response
@@ -30,12 +29,10 @@ async def page() -> Response:
 @router.get("/docs/openapi.json", include_in_schema=False)
 async def document(request: Request) -> Response:
     """What the page shows."""
-    return Response(_document(request.app), media_type="application/json")
-
-
-@cache
-def _document(app: object) -> bytes:
-    return openapi.text(app)  # type: ignore[arg-type]  # functools.cache wants a hashable, which it is
+    state = request.app.state
+    if not hasattr(state, "openapi_document"):
+        state.openapi_document = openapi.text(request.app)
+    return Response(state.openapi_document, media_type="application/json")
 
 
 def assets() -> Mount:

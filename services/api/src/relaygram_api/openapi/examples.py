@@ -1,0 +1,108 @@
+"""One example for each thing and each request; those of campaigns and logs are the documents' this API comes from.
+
+An answer's example is put together from its thing's. A new shape or body needs an entry here: a test asks for it.
+"""
+
+from typing import Any, Final
+
+_CAMPAIGN: Final = {
+    "id": 1, "name": "Pricing replies", "mode": "auto_reply", "trigger_keyword": "pricing",
+    "body": "Hey {{first_name|there}}, happy to send pricing over.", "status": "running", "telegram_account_id": 3,
+    "scheduled_at": None, "started_at": "2026-04-18T09:14:02Z", "completed_at": None, "total_contacts": 0,
+    "sent_count": 87, "failed_count": 1, "status_reason": None, "next_send_at": None, "waiting_for": None,
+    "pending_count": 0, "read_count": 61, "reply_count": 12, "created_at": "2026-04-18T09:10:00Z",
+    "updated_at": "2026-04-18T09:14:02Z", "time_zone": "Europe/Berlin",
+    "quiet_hours": {"start": "21:00", "end": "08:00"}, "reference": "pricing-2026", "entity_id": None,
+    "application_id": None, "attachments": [],
+}  # fmt: skip
+_LOG_ROW: Final = {
+    "id": 88212, "campaign_id": 1, "sender_id": 904, "direction": "outbound",
+    "body": "Hey Jane, happy to send pricing over.", "status": "sent", "telegram_message_id": "1827361234",
+    "triggered_by_message_id": "1827361231", "sequence_step": 0, "error": None,
+    "sent_at": "2026-04-21T16:02:45.120394Z", "created_at": "2026-04-21T16:02:42.801276Z", "revision": 176211,
+    "attempts": 1, "read_at": None, "replied_at": None, "job_id": "0e5b1c1e-2f6a-5c64-9d3a-6b3f4f3d9a10",
+}  # fmt: skip
+_TOKEN: Final = {
+    "id": 7, "name": "reporting", "abilities": ["campaigns:read", "logs:read"], "expires_at": "2027-01-01T00:00:00Z",
+    "last_used_at": "2026-04-21T16:00:00Z", "created_at": "2026-04-18T09:00:00Z",
+}  # fmt: skip
+_USER: Final = {"id": 1, "email": "jane@example.com", "name": "Jane"}
+_SECRET: Final = "7|Q3o9sYb0aVtq3Jw8mB1kZ5xN2cL7dR4eT6uH9pF0gWi"  # noqa: S105 - nobody's
+
+THINGS: Final[dict[str, Any]] = {
+    "Campaign": _CAMPAIGN,
+    "LogRow": _LOG_ROW,
+    "Token": _TOKEN,
+    "NewToken": {**_TOKEN, "last_used_at": None, "token": _SECRET},
+    "LoggedIn": {"token": _SECRET, "abilities": ["*"], "user": _USER},
+    "Me": {
+        **_USER,
+        "workspace": {"id": 1, "name": "Acme"},
+        "token": {"id": 7, "name": "laptop", "abilities": ["*"], "expires_at": None},
+    },
+    "TelegramAccount": {
+        "id": 3, "name": "Sales", "kind": "user", "telegram_user_id": 5550101, "handle": "@acme_sales",
+        "status": "active", "status_reason": None, "backing_off_until": None,
+        "limits": {
+            "messages_per_second": 1, "messages_per_hour": None, "messages_per_day": 500, "warm_up": True,
+            "resolves_per_minute": 20,
+        },
+        "gateway": "gateway-1", "sent_last_hour": 12, "sent_today": 87,
+    },
+    "Import": {
+        "id": 12, "campaign_id": 1, "status": "completed", "received": 1000, "accepted": 990, "duplicates": 7,
+        "rejected": 3, "message": None, "created_at": "2026-04-18T09:11:00Z", "finished_at": "2026-04-18T09:11:02Z",
+    },
+    "ImportedLineError": {"line": 17, "column": "handle", "value": "jane doe", "reason": "is not a Telegram handle"},
+    "Sender": {
+        "id": 904, "campaign_id": 1, "telegram_user_id": 5550199, "handle": "@jane_doe", "first_name": "Jane",
+        "last_name": "Doe", "status": "replied", "last_message_at": "2026-04-21T16:02:45Z",
+        "last_reply_at": "2026-04-21T16:05:11Z", "tags": ["vip"],
+    },
+}  # fmt: skip
+_MADE: Final = {
+    **_CAMPAIGN, "id": 2, "name": "Support triage", "trigger_keyword": "help",
+    "body": "Hey! A human will follow up within one business hour.", "status": "draft", "started_at": None,
+    "sent_count": 0, "failed_count": 0, "read_count": 0, "reply_count": 0, "updated_at": "2026-04-18T09:10:00Z",
+    "time_zone": None, "quiet_hours": None, "reference": None,
+}  # fmt: skip
+_PENDING_IMPORT: Final = {
+    **THINGS["Import"], "status": "queued", "received": 0, "accepted": 0, "duplicates": 0, "rejected": 0,
+    "finished_at": None,
+}  # fmt: skip
+_ASKED_FOR_CODE: Final = {
+    **THINGS["TelegramAccount"], "telegram_user_id": None, "handle": None, "status": "code_required",
+    "sent_last_hour": 0, "sent_today": 0,
+}  # fmt: skip
+# Where the usual example would not fit what the call has just done.
+ANSWERS: Final[dict[str, Any]] = {
+    "create_campaign": _MADE,
+    "pause_campaign": {**_CAMPAIGN, "status": "paused", "status_reason": "user"},
+    "stop_campaign": {**_CAMPAIGN, "status": "stopped", "completed_at": "2026-04-22T10:00:00Z"},
+    "import_contacts": _PENDING_IMPORT,
+    "connect_telegram_account": {**_ASKED_FOR_CODE, "status": "new", "gateway": None},
+    "enter_telegram_code": _ASKED_FOR_CODE,
+    "enter_telegram_password": {**_ASKED_FOR_CODE, "status": "password_required"},
+    "resend_telegram_code": _ASKED_FOR_CODE,
+}
+REQUESTS: Final[dict[str, Any]] = {
+    "LogIn": {"email": "jane@example.com", "password": "correct horse battery staple", "device_name": "laptop"},
+    "TokenCreate": {
+        "name": "reporting",
+        "abilities": ["campaigns:read", "logs:read"],
+        "expires_at": "2027-01-01T00:00:00Z",
+    },
+    "CampaignCreate": {
+        "name": "Support triage",
+        "mode": "auto_reply",
+        "trigger_keyword": "help",
+        "telegram_account_id": 3,
+        "body": "Hey! A human will follow up within one business hour.",
+    },
+    "CampaignChange": {"trigger_keyword": "price"},
+    "AccountCreate": {"kind": "user", "phone": "+4915112345678", "name": "Sales"},
+    "AccountChange": {"limits": {"messages_per_day": 500}},
+    "Code": {"code": "24680"},
+    "Password": {"password": "correct horse battery staple"},
+}
+EMPTY_PAGE: Final = {"pagination": {"current_page": 1, "per_page": 25, "total": 1, "last_page": 1}}

@@ -1,0 +1,49 @@
+"""What the document says in sentences: the introduction, and the nouns in reading order."""
+
+TITLE = "Relaygram"
+SUMMARY = "Telegram campaigns that lose nothing and double nothing."
+INTRODUCTION = """\
+Campaigns that are sent from your own Telegram accounts to people who agreed to hear from you,
+and a log of every message.
+
+**Tokens.** `POST /api/v1/login` gives one; every other call bears it: `Authorization: Bearer 7|Q3o9…`. A token has
+abilities; each call says which one it needs.
+
+**Envelopes.** One thing is `{"data": {…}, "meta": {}}`, a list `{"data": […], "meta": {"pagination": {…}}}`. A page
+past the end is empty. Times are UTC, ISO 8601 with `Z`.
+
+**Errors.** `message` is for people, `code` a stable word for programs, `errors` (422 only) says field by field what is
+wrong, and `request_id`, which is also the header `X-Request-Id`, finds the call in the server's log. Send an
+`X-Request-Id` of your own (letters, digits, `_` and `-`, at most 64) and it is used. Checks are made in this order:
+413, 401, 429, 404 or 405 (the address), 415, 422 (not JSON), 403, 404 (the thing), 422 (its fields), 409. What belongs
+to another workspace is 404. A JSON object that names a key twice counts as naming it once, the last one.
+
+**Rate limit.** Each token has its own; `X-RateLimit-Limit`, `-Remaining` and `-Reset` are on every answer,
+`Retry-After` on every 429 and 503.
+
+**Idempotency.** Send an `Idempotency-Key` with a POST, and sending it again gives the first answer again
+(`Idempotent-Replayed: true`) for 24 hours instead of doing it twice.
+"""
+TAGS = (
+    ("Authentication", "Log in with e-mail and password; every other call bears the token."),
+    ("Tokens", "Further tokens of the same user, with fewer abilities or an end."),
+    ("Telegram accounts", "Connect the accounts that send: by phone and code, by bot token, or by a session."),
+    ("Campaigns", "Broadcasts and auto-replies, and their life: draft, running, paused, completed, stopped."),
+    ("Contacts", "The people of a campaign: importing and listing them."),
+    ("Suppressions", "Who must not be written to, by any campaign of the workspace."),
+    ("People", "Erasing all that is known about a person."),
+    ("Logs", "What became of every message."),
+    ("Audit", "Who changed what, and when."),
+)
+ANSWERS = {
+    "200": "What it is now.",
+    "201": "Made.",
+    "202": "Taken on; the work goes on in the background.",
+    "204": "Done; there is nothing to show.",
+}
+# Of parameters that several lists have.
+PARAMETERS = {
+    "page": "From 1; a page past the end is empty.",
+    "status": "Only those with this status.",
+    "mode": "Only those of this mode.",
+}
