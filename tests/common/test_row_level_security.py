@@ -43,6 +43,8 @@ insert into control.api_tokens (workspace_id, user_id, name, secret_hash, abilit
     select {workspace}, id, 't', 's', '{{}}' from control.users where workspace_id = {workspace};
 insert into control.login_secrets (account_id, kind, workspace_id, sealed) values ({account}, 'code', {workspace}, 's');
 insert into control.contacts (workspace_id, campaign_id, handle) values ({workspace}, {campaign}, 'ann');
+insert into control.former_contacts (campaign_id, contact_id, workspace_id) values ({campaign}, 1, {workspace});
+insert into control.erasures (workspace_id, person_hashes, addresses_sealed) values ({workspace}, '{{}}', 's');
 insert into control.imports (workspace_id, campaign_id, format) values ({workspace}, {campaign}, 'csv');
 insert into control.import_chunks (import_id, chunk, workspace_id, data)
     select id, 0, {workspace}, 'x' from control.imports where workspace_id = {workspace};

@@ -59,6 +59,17 @@ create table control.login_secrets (
     primary key (account_id, kind)
 );
 
+-- How an account reaches Telegram, where that is otherwise than the installation does: as which application, through
+-- which proxy. Sealed, also the proxy's address, since it holds its password.
+create table control.account_connections (
+    account_id bigint primary key references control.telegram_accounts,
+    workspace_id bigint not null,
+    api_id int,
+    api_hash_sealed bytea,
+    proxy_sealed bytea,
+    check ((api_id is null) = (api_hash_sealed is null))
+);
+
 create table control.campaigns (
     id bigint generated always as identity primary key,
     workspace_id bigint not null references control.workspaces,
@@ -118,6 +129,19 @@ create index contacts_of_campaign on control.contacts (campaign_id, id);
 create unique index contacts_by_user on control.contacts (campaign_id, telegram_user_id) where telegram_user_id is not null;
 create unique index contacts_by_handle on control.contacts (campaign_id, handle) where handle is not null;
 create unique index contacts_by_phone on control.contacts (campaign_id, phone_hash) where phone_hash is not null;
+
+-- Contacts that were taken out. Messages to them may still be on their way: their rows in the log come from this one,
+-- without a name. `person_hashes`: keyed fingerprints of their addresses, so that erasing a person finds these too.
+create table control.former_contacts (
+    campaign_id bigint not null references control.campaigns,
+    contact_id bigint not null,
+    workspace_id bigint not null,
+    person_hashes bytea[] not null default '{}',
+    removed_at timestamptz not null default now(),
+    erased_at timestamptz,
+    primary key (campaign_id, contact_id)
+);
+create index former_contacts_by_person on control.former_contacts using gin (person_hashes) where erased_at is null;
 
 create table control.imports (
     id bigint generated always as identity primary key,
@@ -188,8 +212,10 @@ call control.protect('control.users');
 call control.protect('control.api_tokens');
 call control.protect('control.telegram_accounts');
 call control.protect('control.login_secrets');
+call control.protect('control.account_connections');
 call control.protect('control.campaigns');
 call control.protect('control.contacts');
+call control.protect('control.former_contacts');
 call control.protect('control.imports');
 call control.protect('control.import_chunks');
 call control.protect('control.import_errors');
@@ -200,11 +226,13 @@ create policy relay on control.outbox to relaygram_api, relaygram_dispatcher usi
 
 grant select, insert, update on control.users, control.api_tokens, control.telegram_accounts, control.campaigns,
     control.imports to relaygram_api;
-grant select, insert, update, delete on control.contacts, control.suppressions, control.login_secrets,
+grant select, insert, update, delete on control.contacts, control.suppressions, control.login_secrets, control.account_connections,
     control.import_chunks, control.import_errors to relaygram_api;
+grant select, insert, update on control.former_contacts to relaygram_api;
+grant select on control.former_contacts to relaygram_dispatcher, relaygram_log_writer;
 grant select on control.workspaces to relaygram_api;
 grant select, insert, update, delete on control.outbox to relaygram_api, relaygram_dispatcher;
 grant select on control.campaigns, control.contacts, control.telegram_accounts, control.suppressions, control.imports
     to relaygram_dispatcher, relaygram_gateway;
 grant select on control.campaigns to relaygram_log_writer;
-grant select, delete on control.login_secrets to relaygram_gateway;
+grant select, delete on control.login_secrets, control.account_connections to relaygram_gateway;

@@ -7,7 +7,14 @@ create table telegram.fences (
     workspace_id bigint not null,
     term bigint not null,
     owner text not null,
+    running boolean not null default true,  -- false: its owner let go of it
     taken_at timestamptz not null default now()
+);
+
+-- Which gateways are alive: each says so every few seconds. What a gateway owned that is silent, nobody runs.
+create table telegram.gateways (
+    instance text primary key,
+    seen_at timestamptz not null
 );
 
 create table telegram.sessions (
@@ -71,6 +78,7 @@ create table telegram.sends (
     first_at timestamptz not null,
     last_at timestamptz not null,
     decided_at timestamptz,
+    erased_at timestamptz,                      -- text and chat leave with the outcome, at the latest
     check ((state = 'sending') = (decided_at is null))
 );
 create index sends_of_campaign on telegram.sends (campaign_id, state);
@@ -106,7 +114,7 @@ call control.protect('telegram.usage');
 call control.protect('telegram.blocks');
 grant select, insert, update, delete on all tables in schema telegram to relaygram_gateway;
 grant select on telegram.sends, telegram.usage to relaygram_api, relaygram_dispatcher;
-grant select on telegram.fences to relaygram_api;
+grant select on telegram.fences, telegram.gateways to relaygram_api;
 
 -- Raised (SQLSTATE RG001) when a write carries an older term than the account's.
 create function telegram.demand_term(p_account bigint, p_term bigint) returns void language plpgsql as $$
@@ -121,7 +129,7 @@ $$;
 
 create function telegram.take_term(p_workspace bigint, p_account bigint, p_owner text) returns bigint language sql as $$
     insert into telegram.fences as f (account_id, workspace_id, term, owner) values (p_account, p_workspace, 1, p_owner)
-    on conflict (account_id) do update set term = f.term + 1, owner = excluded.owner, taken_at = now()
+    on conflict (account_id) do update set term = f.term + 1, owner = excluded.owner, running = true, taken_at = now()
     returning term
 $$;
 
@@ -157,8 +165,10 @@ begin
                     when c.status = 'paused' then 'paused'
                     when c.status <> 'running' then 'stopped'
                     when exists (select from control.suppressions x where x.workspace_id = c.workspace_id
-                                  and (x.telegram_user_id = p.telegram_user_id or x.handle = p.handle
-                                       or x.phone_hash = p.phone_hash)) then 'suppressed'
+                                  and (x.telegram_user_id in (p.telegram_user_id, e.telegram_user_id)
+                                       or x.handle in (p.handle, e.handle)
+                                       or x.phone_hash in (p.phone_hash, e.phone_hash)
+                                       or x.person_hash = p.phone_hash)) then 'suppressed'
                     when s.attempt >= p_max_attempts then 'exhausted'
                     else 'send' end as decision,
                f.workspace_id, c.body as template, p.first_name, p.last_name, p.columns,
@@ -172,7 +182,7 @@ begin
           left join control.campaigns c on c.id = j.campaign_id and c.workspace_id = f.workspace_id
           left join control.contacts p on p.id = j.contact_id and p.campaign_id = j.campaign_id
           left join lateral (
-              select q.telegram_user_id, q.access_hash from telegram.peers q
+              select q.telegram_user_id, q.access_hash, q.handle, q.phone_hash from telegram.peers q
                where q.account_id = p_account
                  and (q.telegram_user_id = p.telegram_user_id or q.handle = p.handle or q.phone_hash = p.phone_hash)
                order by (q.telegram_user_id = p.telegram_user_id) desc nulls last, (q.handle = p.handle) desc nulls last
@@ -232,7 +242,9 @@ begin
     return query
     update telegram.sends s
        set state = i.state,
-           telegram_user_id = coalesce(i.chat, s.telegram_user_id),
+           body = case when s.erased_at is null or i.state = 'sending' then s.body end,
+           telegram_user_id = case when s.erased_at is null or i.state = 'sending'
+                                   then coalesce(i.chat, s.telegram_user_id) end,
            telegram_message_id = coalesce(i.message_id, s.telegram_message_id),
            code = i.code,
            message = i.message,

@@ -1,7 +1,8 @@
 -- Writes a batch of events, at most one per (campaign, job): rows, feeds and counters in one round trip.
 -- Of two events the higher rank wins, of equal ranks the higher attempt (then the alphabet, so that the order is total and
 -- nothing rests on who came first); the loser only fills what is still empty;
--- what changes nothing takes no revision. Returns the campaigns that changed, with their newest revision.
+-- what changes nothing takes no revision. Rows of an erased person take no address and no text, also those that come late.
+-- Returns the campaigns that changed, with their newest revision.
 create function delivery.write_messages(
     p_campaign_id bigint[], p_job_id uuid[], p_workspace_id bigint[], p_channel text[], p_state text[], p_rank smallint[],
     p_attempt int[], p_account_id bigint[], p_sender_id bigint[], p_run_id bigint[], p_sender text[], p_destination text[],
@@ -41,8 +42,12 @@ begin
     ),
     fresh as materialized (
         select i.*, row_number() over (order by i.ordinal) as nth,
-               row_number() over (partition by i.campaign_id order by i.ordinal) as nth_in_campaign
-          from probed i where not i.is_known
+               row_number() over (partition by i.campaign_id order by i.ordinal) as nth_in_campaign,
+               f.erased_at
+          from probed i
+          left join control.former_contacts f
+            on f.campaign_id = i.campaign_id and f.contact_id = i.sender_id and f.erased_at is not null
+         where not i.is_known
     ),
     merged as (
         select i.campaign_id, i.job_id, i.ordinal, i.old,
@@ -110,12 +115,14 @@ begin
         insert into delivery.messages as m (campaign_id, job_id, id, position, revision, created_at, workspace_id, channel, state, rank,
             attempt, account_id, sender_id, run_id, sender, destination, step, trigger, body, content_type, queued_at, sent_at,
             read_at, replied_at, ended_at, telegram_message_id, triggered_by_message_id, error_code, error_message,
-            error_permanent, reference, entity_id, application_id, price)
+            error_permanent, reference, entity_id, application_id, price, erased_at)
         select f.campaign_id, f.job_id, v_last.last_id + f.nth, coalesce(c.last_position, 0) + f.nth_in_campaign,
                v_last.last_revision + f.nth, v_now + f.nth * interval '1 microsecond', f.workspace_id, f.channel, f.state, f.rank,
-               f.attempt, f.account_id, f.sender_id, f.run_id, f.sender, f.destination, f.step, f.trigger, f.body, f.content_type,
+               f.attempt, f.account_id, f.sender_id, f.run_id, f.sender,
+               case when f.erased_at is null then f.destination end, f.step, f.trigger,
+               case when f.erased_at is null then f.body end, f.content_type,
                f.queued_at, f.sent_at, f.read_at, f.replied_at, f.ended_at, f.telegram_message_id, f.triggered_by_message_id,
-               f.error_code, f.error_message, f.error_permanent, f.reference, f.entity_id, f.application_id, f.price
+               f.error_code, f.error_message, f.error_permanent, f.reference, f.entity_id, f.application_id, f.price, f.erased_at
           from fresh f left join delivery.campaign_counters c on c.campaign_id = f.campaign_id
         returning m.campaign_id, m.workspace_id, m.revision, null::smallint as old_rank, m.rank as new_rank
     ),
