@@ -57,11 +57,9 @@ async def _copied(dsn: str, campaign: int) -> float:
         await connection.copy_from_query(rows, campaign, output=keep, format="binary", timeout=_COPY_SECONDS)
         await connection.execute("create table bench_contacts (like control.contacts including all)")
 
-        table, source = "bench_contacts", io.BytesIO(data)
+        source = io.BytesIO(data)
         began = time.perf_counter()
-        await connection.copy_to_table(
-            "bench_contacts", source=io.BytesIO(data), format="binary", timeout=_COPY_SECONDS
-        )
+        await connection.copy_to_table("bench_contacts", source=source, format="binary", timeout=_COPY_SECONDS)
         seconds = time.perf_counter() - began
         await connection.execute("drop table bench_contacts")
         return seconds
