@@ -20,7 +20,7 @@ from relaygram_client.errors import (
 from relaygram_client.models.accounts import Limits, TelegramAccount
 from relaygram_client.models.campaigns import Campaign, QuietHours
 from relaygram_client.models.contacts import Import, ImportedLineError, Sender
-from relaygram_client.models.identity import LoggedIn, Me, NewToken, Token, User
+from relaygram_client.models.identity import LoggedIn, Me, NewToken, OwnToken, Token, User, Workspace
 from relaygram_client.models.logs import LogError, LogRow
 from relaygram_client.paging import Listing, Page
 
@@ -42,6 +42,7 @@ __all__ = [
     "NewToken",
     "NoAnswerError",
     "NotFoundError",
+    "OwnToken",
     "Page",
     "PreconditionFailedError",
     "QuietHours",
@@ -56,4 +57,5 @@ __all__ = [
     "UnavailableError",
     "UnexpectedAnswerError",
     "User",
+    "Workspace",
 ]

@@ -1,7 +1,7 @@
 """The log of a campaign: what became of every message."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import Literal, TypedDict, Unpack
 
@@ -43,7 +43,7 @@ class Logs:
 
     async def tail(
         self, campaign_id: int, *, since_id: int = 0, poll_seconds: float = 1.0, **wanted: Unpack[LogChoice]
-    ) -> AsyncIterator[LogRow]:
+    ) -> AsyncGenerator[LogRow, None]:
         """Rows as they are made, for ever: each once, none left out, beginning after `since_id`."""
         while True:
             found = await self.list(campaign_id, **wanted, since_id=since_id, order="asc").page()
@@ -55,7 +55,7 @@ class Logs:
 
     async def tail_changes(
         self, campaign_id: int, *, changed_since: int = 0, poll_seconds: float = 1.0, **wanted: Unpack[LogChoice]
-    ) -> AsyncIterator[LogRow]:
+    ) -> AsyncGenerator[LogRow, None]:
         """Rows as they are made and whenever they change (sent, failed, read, …), for ever."""
         while True:
             found = await self.list(campaign_id, **wanted, changed_since=changed_since).page()

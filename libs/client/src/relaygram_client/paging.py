@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from relaygram_client.errors import UnexpectedAnswerError
-from relaygram_client.models.shape import ListMeta, Pagination, Shape
+from relaygram_client.models.shape import Cursor, ListMeta, Pagination, Shape
 from relaygram_client.transport import Query, Transport
 
 Thing = TypeVar("Thing", bound=Shape)
@@ -18,9 +18,9 @@ class Page(Generic[Thing]):
     """One page, in the order of the list."""
 
     things: list[Thing]
-    pagination: Pagination | None
-    #: What to give as `cursor` for the next page, where the API offers it and there is one.
-    next_cursor: str | None
+    pagination: Pagination
+    #: Where the API offers cursors: `next` is what to give for the next page, None at the end.
+    cursor: Cursor | None
 
 
 class Listing(Generic[Thing]):
@@ -37,14 +37,12 @@ class Listing(Generic[Thing]):
     async def page(self, number: int | None = None, *, cursor: str | None = None) -> Page[Thing]:
         """One page: by its number from 1, or by the cursor of the page before."""
         content = await self._transport.call("GET", self._path, query={**self._query, "page": number, "cursor": cursor})
-        data, meta = _of_envelope(content, list), understood(ListMeta, content.get("meta") or {})
-        following = meta.cursor.next if meta.cursor else None
-        return Page([understood(self._shape, one) for one in data], meta.pagination, following)
+        data, meta = _of_envelope(content, list), understood(ListMeta, content.get("meta"))
+        return Page([understood(self._shape, one) for one in data], meta.pagination, meta.cursor)
 
     async def total(self) -> int:
         """How many things there are."""
-        pagination = (await self.page()).pagination
-        return pagination.total if pagination else 0
+        return (await self.page()).pagination.total
 
     async def all(self) -> list[Thing]:
         """All of it in memory."""
@@ -55,11 +53,12 @@ class Listing(Generic[Thing]):
         while True:
             for thing in page.things:
                 yield thing
-            following = page.pagination
-            if page.next_cursor is not None:
-                page = await self.page(cursor=page.next_cursor)
-            elif page.things and following and following.current_page < following.last_page:
-                page = await self.page(following.current_page + 1)
+            if page.cursor is not None:
+                if page.cursor.next is None:
+                    return
+                page = await self.page(cursor=page.cursor.next)
+            elif page.things and page.pagination.current_page < page.pagination.last_page:
+                page = await self.page(page.pagination.current_page + 1)
             else:
                 return
 

@@ -17,7 +17,7 @@ from relaygram_client.retries import RetryPolicy, retry_after_seconds
 PREFIX = "/api/v1"
 _REPEATABLE_METHODS = frozenset({"GET", "PUT", "DELETE"})
 # The first request with this key is still under way: its answer will be there soon.
-_STILL_RUNNING = frozenset({"idempotency_in_progress", "request_in_progress", "idempotency_conflict"})
+_STILL_RUNNING = "idempotency_key_in_use"
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _CONNECT_SECONDS = 5.0
 
@@ -122,7 +122,7 @@ class Transport:
 
     def _wait_after(self, response: httpx.Response, attempt: int, *, repeatable: bool) -> float | None:
         status = response.status_code
-        if status == 409 and repeatable and _code(response) in _STILL_RUNNING:
+        if status == 409 and repeatable and _code(response) == _STILL_RUNNING:
             status = 503
         return self._retries.wait_after_answer(
             status, retry_after_seconds(response.headers.get("retry-after")), attempt=attempt, repeatable=repeatable

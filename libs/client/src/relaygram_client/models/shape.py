@@ -35,5 +35,5 @@ class Cursor(Shape):
 class ListMeta(Shape):
     """Beside a list."""
 
-    pagination: Pagination | None = None
+    pagination: Pagination
     cursor: Cursor | None = None

@@ -1,0 +1,142 @@
+"""Each noun of the client, against the real api."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from relaygram_client import (
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    Relaygram,
+    RelaygramError,
+    UnauthenticatedError,
+)
+from tests.api.support import Api
+
+
+async def draft(relaygram: Relaygram, api: Api, name: str = "Launch") -> int:
+    campaign = await relaygram.campaigns.create(
+        name=name, mode="broadcast", telegram_account_id=await api.account(), body="Hello {{first_name|there}}"
+    )
+    return campaign.id
+
+
+async def test_logging_in_and_out(api: Api) -> None:
+    async with Relaygram("http://api", http_transport=api.transport) as relaygram:
+        with pytest.raises(UnauthenticatedError, match="Unauthenticated"):
+            await relaygram.session.me()
+        with pytest.raises(UnauthenticatedError) as wrong:
+            await relaygram.session.login(api.email, "wrong", device_name="test")
+        assert wrong.value.code == "invalid_credentials"
+        logged_in = await relaygram.session.login(
+            api.email, api.password, device_name="test", abilities=["campaigns:read"]
+        )
+        assert logged_in.user.email == api.email
+        me = await relaygram.session.me()
+        assert (me.token.name, me.token.abilities) == ("test", ["campaigns:read"])
+        await relaygram.session.logout()
+    async with Relaygram("http://api", logged_in.token, http_transport=api.transport) as relaygram:
+        with pytest.raises(UnauthenticatedError):
+            await relaygram.session.me()
+
+
+async def test_tokens(relaygram: Relaygram) -> None:
+    soon = datetime.now(UTC) + timedelta(days=1)
+    made = await relaygram.tokens.create("reader", abilities=["logs:read"], expires_at=soon)
+    assert made.token.startswith(f"{made.id}|")
+    found = {token.id: token for token in await relaygram.tokens.list().all()}
+    assert found[made.id].expires_at is not None
+    await relaygram.tokens.revoke(made.id)
+    assert made.id not in {token.id async for token in relaygram.tokens.list()}
+
+
+async def test_an_account_and_its_limits(relaygram: Relaygram, api: Api) -> None:
+    account = await relaygram.accounts.connect_phone("+4915190000001", name="Sales")
+    assert (account.status, account.name) == ("new", "Sales")
+    await api.account_becomes(account.id, "active")
+    assert (await relaygram.accounts.wait(account.id, timeout_seconds=5)).status == "active"
+    changed = await relaygram.accounts.update(account.id, limits={"messages_per_hour": 7})
+    assert changed.limits.messages_per_hour == 7
+    assert changed.limits.resolves_per_minute == account.limits.resolves_per_minute
+    with pytest.raises(ConflictError, match="active"):
+        await relaygram.accounts.enter_code(account.id, "12345")
+    await relaygram.accounts.delete(account.id)
+    with pytest.raises(NotFoundError):
+        await relaygram.accounts.get(account.id)
+
+
+async def test_a_campaigns_life(relaygram: Relaygram, api: Api, tmp_path: Path) -> None:
+    campaign_id = await draft(relaygram, api)
+    changed = await relaygram.campaigns.update(
+        campaign_id, name="Spring", quiet_hours={"start": "21:00", "end": "08:00"}, time_zone="Europe/Berlin"
+    )
+    assert (changed.name, changed.quiet_hours and changed.quiet_hours.end) == ("Spring", "08:00")
+    with pytest.raises(InvalidError) as empty:
+        await relaygram.campaigns.start(campaign_id)
+    assert empty.value.code == "no_contacts"
+    file = tmp_path / "people.csv"
+    file.write_text("handle,first_name\n" + "".join(f"someone_{n},N{n}\n" for n in range(50)) + "!,Bad\n")
+    handed_over: list[int] = []
+    begun = await relaygram.contacts.import_csv(campaign_id, file, on_progress=handed_over.append)
+    done = await relaygram.imports.wait(begun.id, timeout_seconds=30)
+    assert (done.received, done.accepted, done.rejected) == (51, 50, 1)
+    assert handed_over == [file.stat().st_size]
+    (bad,) = await relaygram.imports.errors(begun.id).all()
+    assert (bad.line, bad.column, bad.value) == (52, "handle", "!")
+    async with relaygram.imports.errors_csv(begun.id) as pieces:
+        text = b"".join([piece async for piece in pieces])
+    assert text.startswith(b"line,column,value,reason\r\n52,handle,!,")
+    assert (await relaygram.campaigns.start(campaign_id)).status == "running"
+    assert (await relaygram.campaigns.pause(campaign_id)).status_reason == "user"
+    assert (await relaygram.campaigns.stop(campaign_id)).status == "stopped"
+    with pytest.raises(ConflictError, match="stopped"):
+        await relaygram.campaigns.start(campaign_id)
+    await relaygram.campaigns.delete(campaign_id)
+    with pytest.raises(NotFoundError):
+        await relaygram.campaigns.get(campaign_id)
+
+
+async def test_people_come_from_memory_and_in_pieces(relaygram: Relaygram, api: Api) -> None:
+    campaign_id = await draft(relaygram, api)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"handle\nin_pie"
+        yield b"ces\n"
+
+    for begun in (
+        await relaygram.contacts.import_csv(campaign_id, b"handle\nof_memory\n"),
+        await relaygram.contacts.import_csv(campaign_id, pieces()),
+        await relaygram.contacts.add(campaign_id, [{"handle": "@as_json", "first_name": "Jane"}]),
+    ):
+        assert (await relaygram.imports.wait(begun.id, timeout_seconds=30)).accepted == 1
+    handles = [sender.handle async for sender in relaygram.contacts.list(campaign_id)]
+    assert handles == ["@of_memory", "@in_pieces", "@as_json"]
+    assert [one.first_name async for one in relaygram.contacts.list(campaign_id, q="jane")] == ["Jane"]
+    with pytest.raises(FileNotFoundError):
+        await relaygram.contacts.import_csv(campaign_id, "no/such/file.csv")
+
+
+async def test_a_listing_goes_over_all_pages_and_can_be_had_page_by_page(relaygram: Relaygram, api: Api) -> None:
+    campaign_id = await draft(relaygram, api)
+    people = "".join(f"many_{number:03d}\n" for number in range(230))
+    await relaygram.imports.wait((await relaygram.contacts.import_csv(campaign_id, f"handle\n{people}".encode())).id)
+    listing = relaygram.contacts.list(campaign_id)
+    everybody = [sender.id async for sender in listing]
+    assert (len(everybody), everybody) == (230, sorted(set(everybody)))
+    assert await listing.total() == 230
+    third = await listing.page(3)
+    assert [sender.id for sender in third.things] == everybody[200:]
+
+
+async def test_errors_say_what_is_wrong_and_how_to_find_it(relaygram: Relaygram) -> None:
+    with pytest.raises(InvalidError) as wrong:
+        await relaygram.campaigns.create(name="", mode="auto_reply", telegram_account_id=999_999, body="x")
+    error = wrong.value
+    assert set(error.fields) >= {"name"}
+    assert (error.status, error.code) == (422, "validation_failed")
+    assert len(error.request_id) >= 8
+    assert isinstance(error, RelaygramError)
+    assert str(error) == error.message
