@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 
 from relaygram_api.core.json_text import nul_fields
 from relaygram_api.errors import ApiError, field_errors, forbidden, invalid
+from relaygram_api.idempotency import once
 from relaygram_api.parts import Caller
 from relaygram_common.security.tokens import allows
 
@@ -27,6 +28,11 @@ class _JsonRequest(Request):
             self._parsed = parse_json(await self.body())
         return self._parsed
 
+    @property
+    def is_read(self) -> bool:
+        """Whether the body has been read."""
+        return hasattr(self, "_body")
+
 
 class CheckedRoute(APIRoute):
     """FastAPI would validate fields before the thing is looked up, and take bytes for a body of unknown type."""
@@ -35,11 +41,15 @@ class CheckedRoute(APIRoute):
         handle = super().get_route_handler()
         exists: Exists | None = getattr(self.endpoint, "concerns", None)
         accepted: frozenset[str] = getattr(self.endpoint, "takes", _JSON if self.body_field else frozenset())
+        may_be_empty = self.body_field is not None and not self.body_field.field_info.is_required()
 
         async def checked(request: Request) -> Response:
             request = _JsonRequest(request.scope, request.receive)
-            if accepted:
+            if accepted and not (may_be_empty and not await request.body()):
                 await _check_body(request, accepted)
+            return await once(request, handle_checked, streams=bool(accepted) and not request.is_read)
+
+        async def handle_checked(request: Request) -> Response:
             try:
                 return await handle(request)
             except RequestValidationError as error:

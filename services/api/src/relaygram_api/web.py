@@ -10,7 +10,20 @@ from relaygram_api.answers import json_response
 from relaygram_api.errors import ApiError
 from relaygram_api.gate import Gate
 from relaygram_api.parts import Parts
-from relaygram_api.routes import accounts, campaigns, contacts, docs, imports, lifecycle, logs, session, tokens
+from relaygram_api.routes import (
+    accounts,
+    all_logs,
+    campaigns,
+    contacts,
+    docs,
+    imports,
+    lifecycle,
+    logs,
+    previews,
+    session,
+    suppressions,
+    tokens,
+)
 
 
 def create_app(parts: Parts | None) -> FastAPI:
@@ -25,7 +38,7 @@ def create_app(parts: Parts | None) -> FastAPI:
         exception_handlers={HTTPException: _answer_error, 404: _answer_error, 405: _answer_error},
     )
     app.state.parts = parts
-    for noun in (session, tokens, accounts, campaigns, lifecycle, contacts, imports, logs):
+    for noun in (session, tokens, accounts, campaigns, lifecycle, previews, contacts, imports, suppressions, logs, all_logs):
         app.router.routes += noun.router.routes
     app.router.routes += docs.router.routes
     app.router.routes.append(docs.assets())

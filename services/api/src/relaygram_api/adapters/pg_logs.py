@@ -1,11 +1,14 @@
-"""The log of a campaign: written by the log-writer, read here."""
+"""The log, of one campaign or of all: written by the log-writer, read here."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from relaygram_api.adapters.pg_campaigns import like
 from relaygram_api.adapters.pg_workspace import Connection, sql
-from relaygram_api.core.log_query import MOST_COUNTED, LogQuery
+from relaygram_api.core.log_query import MOST_COUNTED, AllLogsQuery, LogQuery
+
+# A filter that little fits makes no request look at more rows: it ends with a cursor, if need be without a row.
+MOST_LOOKED_AT: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ async def read(connection: Connection, campaign_id: int, query: LogQuery) -> Log
     if known is None:
         return None
     query.check()
-    after = query.after()
+    after = query.after(campaign_id)
     total, is_capped = await _total(connection, campaign_id, query, known)
     if query.is_unfiltered and after is None:
         rows = await _page_by_position(connection, campaign_id, query, known)
@@ -39,6 +42,28 @@ async def read(connection: Connection, campaign_id: int, query: LogQuery) -> Log
     shown = [dict(row) for row in rows[: query.per_page]]
     last = shown[-1][query.sort] if len(rows) > query.per_page else None
     return LogPage(shown, total, is_capped, last)
+
+
+async def read_all(
+    connection: Connection, workspace_id: int, query: AllLogsQuery
+) -> tuple[list[dict[str, Any]], int | None]:
+    """Rows of all campaigns, and the id after which to go on; None at the end. Raises LogQueryError."""
+    place = (workspace_id, query.after(), query.since)
+    pattern = None if query.q is None else like(query.q)
+    rows = await connection.fetch(
+        sql[f"all_logs_{query.order}"],
+        *place,
+        query.status,
+        query.sender_id,
+        query.code,
+        pattern,
+        MOST_LOOKED_AT,
+        query.per_page + 1,
+    )
+    if len(rows) > query.per_page:
+        return [dict(row) for row in rows[: query.per_page]], rows[query.per_page - 1]["id"]
+    looked_to: int | None = await connection.fetchval(sql[f"looked_to_{query.order}"], *place, MOST_LOOKED_AT)
+    return [dict(row) for row in rows], looked_to
 
 
 async def _page_by_position(connection: Connection, campaign_id: int, query: LogQuery, known: Any) -> Any:

@@ -1,14 +1,13 @@
 """What a page of the log is: its filter, its order, and the cursor that goes on where it ended."""
 
-import base64
-import binascii
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final, Literal
 
+from relaygram_api.core.cursors import CursorError, decode_cursor, listing
+
 Order = Literal["asc", "desc"]
 MOST_COUNTED: Final = 10_000
-_MAX = 2**63 - 1
 
 
 class LogQueryError(ValueError):
@@ -63,25 +62,48 @@ class LogQuery:
                 "page", f"with a filter goes up to row {MOST_COUNTED} only; go on with the cursor of the page before"
             )
 
+    def listing(self, campaign_id: int) -> str:
+        """What cursors of this list belong to: all but the page."""
+        return _listing("logs", self, campaign_id=campaign_id)
+
+    def after(self, campaign_id: int) -> int | None:
+        """Where the cursor stands. Raises LogQueryError."""
+        return _place(self.cursor, self.listing(campaign_id))
+
+
+@dataclass(frozen=True, slots=True)
+class AllLogsQuery:
+    """A page of the log of all campaigns, as asked for: there is a cursor and nothing else to go on with."""
+
+    per_page: int
+    order: Order
+    status: str | None = None
+    since: datetime | None = None
+    sender_id: int | None = None
+    code: str | None = None
+    q: str | None = None
+    cursor: str | None = None
+
+    @property
+    def listing(self) -> str:
+        """What cursors of this list belong to: all but the page."""
+        return _listing("all logs", self)
+
     def after(self) -> int | None:
         """Where the cursor stands. Raises LogQueryError."""
-        return None if self.cursor is None else decode_cursor(self.cursor, self.sort, self.order)
+        return _place(self.cursor, self.listing)
 
 
-def encode_cursor(sort: str, order: str, value: int) -> str:
-    """An opaque text that says after which row to go on."""
-    return base64.urlsafe_b64encode(f"{sort}:{order}:{value}".encode()).decode().rstrip("=")
+_PAGE: Final = ("page", "per_page", "cursor")
 
 
-def decode_cursor(cursor: str, sort: str, order: str) -> int:
-    """The place of a cursor that was made for the same order. Raises LogQueryError."""
+def _listing(name: str, query: LogQuery | AllLogsQuery, **more: int) -> str:
+    narrowed_to = {field: value for field, value in asdict(query).items() if field not in _PAGE}
+    return listing(name, **narrowed_to, **more)
+
+
+def _place(cursor: str | None, of: str) -> int | None:
     try:
-        text = base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)).decode("ascii")
-    except (binascii.Error, UnicodeError, ValueError):
-        raise LogQueryError("cursor", "is not one of ours") from None
-    made_for, _, value = text.rpartition(":")
-    if not value.isascii() or not value.isdigit() or len(value) > 19 or int(value) > _MAX:
-        raise LogQueryError("cursor", "is not one of ours")
-    if made_for != f"{sort}:{order}":
-        raise LogQueryError("cursor", "was made for another order")
-    return int(value)
+        return None if cursor is None else decode_cursor(cursor, of)
+    except CursorError as error:
+        raise LogQueryError("cursor", str(error)) from None

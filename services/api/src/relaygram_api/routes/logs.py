@@ -1,15 +1,17 @@
 """The log of a campaign."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
 
 from relaygram_api.adapters import pg_logs
-from relaygram_api.answers import micros, page_answer
+from relaygram_api.answers import page_answer
 from relaygram_api.checked_route import PREFIX, CheckedRoute, caller_with, concerns
-from relaygram_api.core.log_query import LogQuery, LogQueryError, encode_cursor
+from relaygram_api.core.cursors import encode_cursor
+from relaygram_api.core.log_query import LogQuery, LogQueryError
 from relaygram_api.errors import invalid, not_found
 from relaygram_api.fields import Moment, Page, PerPage, QueryId, QueryText
+from relaygram_api.log_view import shown_row
 from relaygram_api.parts import Caller, FromParts
 from relaygram_api.schemas.envelopes import Many
 from relaygram_api.schemas.logs import LogRow
@@ -67,39 +69,12 @@ async def list_logs(
     if found is None:
         raise not_found("campaign")
     capped = {"total_is_capped": found.is_capped} if query.has_other_filter else {}
-    following = encode_cursor(query.sort, query.order, found.last) if found.last is not None else None
+    following = encode_cursor(query.listing(campaign_id), found.last) if found.last is not None else None
     return page_answer(
-        [_shown(row) for row in found.rows],
+        [shown_row(row) for row in found.rows],
         page=query.page,
         per_page=query.per_page,
         total=found.total,
         cursor={"next": following},
         **capped,
     )
-
-
-def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    error = {"code": row["error_code"], "message": row["error_message"] or ""} if row["error_code"] else None
-    return {
-        "id": row["id"],
-        "campaign_id": row["campaign_id"],
-        "sender_id": row["sender_id"],
-        "direction": "outbound",
-        "body": row["body"],
-        "status": row["status"],
-        "telegram_message_id": _text(row["telegram_message_id"]),
-        "triggered_by_message_id": _text(row["triggered_by_message_id"]),
-        "sequence_step": row["step"],
-        "error": error,
-        "sent_at": micros(row["sent_at"]),
-        "created_at": micros(row["created_at"]),
-        "revision": row["revision"],
-        "attempts": row["attempt"],
-        "read_at": micros(row["read_at"]),
-        "replied_at": micros(row["replied_at"]),
-        "job_id": str(row["job_id"]),
-    }
-
-
-def _text(number: int | None) -> str | None:
-    return None if number is None else str(number)

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from relaygram_api.schemas.envelopes import Shape
+from relaygram_api.schemas.envelopes import Cursor, Shape
 
 
 class LogError(Shape):
@@ -32,3 +32,16 @@ class LogRow(Shape):
     read_at: str | None
     replied_at: str | None
     job_id: str
+
+
+class LogFeedMeta(Shape):
+    """Beside a page of the feed: nobody counts all campaigns' rows, so there is no total."""
+
+    cursor: Cursor
+
+
+class LogFeed(Shape):
+    """A page of the log of all campaigns. It may hold fewer rows than asked for, even none, while `next` goes on."""
+
+    data: list[LogRow]
+    meta: LogFeedMeta

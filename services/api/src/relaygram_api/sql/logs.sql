@@ -7,110 +7,100 @@ select c.id, coalesce(k.first_position, 1) as first_position, coalesce(k.last_po
  where c.id = $1
 
 -- name: log_page_asc
-select id, campaign_id, sender_id, body, status, telegram_message_id, triggered_by_message_id, step, error_code, error_message,
-       sent_at, created_at, revision, attempt, read_at, replied_at, job_id, position
-  from delivery.messages where campaign_id = $1 and position >= $2 order by position limit $3
+select * from delivery.log_rows where campaign_id = $1 and position >= $2 order by position limit $3
 
 -- name: log_page_desc
-select id, campaign_id, sender_id, body, status, telegram_message_id, triggered_by_message_id, step, error_code, error_message,
-       sent_at, created_at, revision, attempt, read_at, replied_at, job_id, position
-  from delivery.messages where campaign_id = $1 and position <= $2 order by position desc limit $3
+select * from delivery.log_rows where campaign_id = $1 and position <= $2 order by position desc limit $3
 
 -- name: log_by_position_asc
-with recursive search (low, high) as (
-    -- `since` and `since_id` become a position: both grow with it, so some twenty probes find the first row after them.
-    select k.first_position, k.last_position + 1 from delivery.campaign_counters k where k.campaign_id = $1
-    union all
-    select case when p.is_after then s.low else (s.low + s.high) / 2 + 1 end,
-           case when p.is_after then (s.low + s.high) / 2 else s.high end
-      from search s
-      join delivery.messages m on m.campaign_id = $1 and m.position = (s.low + s.high) / 2
-     cross join lateral (select ($3::timestamptz is null or m.created_at > $3) and ($4::bigint is null or m.id > $4) as is_after) p
-     where s.low < s.high and ($3::timestamptz is not null or $4::bigint is not null)
-), start as (select max(low) as position from search)
-select id, campaign_id, sender_id, body, status, telegram_message_id, triggered_by_message_id, step, error_code, error_message,
-       sent_at, created_at, revision, attempt, read_at, replied_at, job_id, position
-  from delivery.messages
+-- $3 since, $4 since_id, $9 the cursor's place. What stands alone on its side can bound an index scan.
+select * from delivery.log_rows
  where campaign_id = $1
-   and (($3::timestamptz is null and $4::bigint is null) or position >= (select position from start))
+   and position >= (select delivery.position_after($1, $3, $4))
+   and position > coalesce($9::bigint, 0)
    and ($2::text is null or status = $2)
    and ($5::bigint is null or sender_id = $5)
    and ($6::bigint is null or revision > $6)
    and ($7::text is null or error_code = $7)
    and ($8::text is null or body ilike $8)
-   and ($9::bigint is null or position > $9)
  order by position limit $10 offset $11
 
 -- name: log_by_position_desc
-with recursive search (low, high) as (
-    -- `since` and `since_id` become a position: both grow with it, so some twenty probes find the first row after them.
-    select k.first_position, k.last_position + 1 from delivery.campaign_counters k where k.campaign_id = $1
-    union all
-    select case when p.is_after then s.low else (s.low + s.high) / 2 + 1 end,
-           case when p.is_after then (s.low + s.high) / 2 else s.high end
-      from search s
-      join delivery.messages m on m.campaign_id = $1 and m.position = (s.low + s.high) / 2
-     cross join lateral (select ($3::timestamptz is null or m.created_at > $3) and ($4::bigint is null or m.id > $4) as is_after) p
-     where s.low < s.high and ($3::timestamptz is not null or $4::bigint is not null)
-), start as (select max(low) as position from search)
-select id, campaign_id, sender_id, body, status, telegram_message_id, triggered_by_message_id, step, error_code, error_message,
-       sent_at, created_at, revision, attempt, read_at, replied_at, job_id, position
-  from delivery.messages
+select * from delivery.log_rows
  where campaign_id = $1
-   and (($3::timestamptz is null and $4::bigint is null) or position >= (select position from start))
+   and position >= (select delivery.position_after($1, $3, $4))
+   and position < coalesce($9::bigint, 9223372036854775807)
    and ($2::text is null or status = $2)
    and ($5::bigint is null or sender_id = $5)
    and ($6::bigint is null or revision > $6)
    and ($7::text is null or error_code = $7)
    and ($8::text is null or body ilike $8)
-   and ($9::bigint is null or position < $9)
  order by position desc limit $10 offset $11
 
 -- name: log_by_revision_asc
-with recursive search (low, high) as (
-    -- `since` and `since_id` become a position: both grow with it, so some twenty probes find the first row after them.
-    select k.first_position, k.last_position + 1 from delivery.campaign_counters k where k.campaign_id = $1
-    union all
-    select case when p.is_after then s.low else (s.low + s.high) / 2 + 1 end,
-           case when p.is_after then (s.low + s.high) / 2 else s.high end
-      from search s
-      join delivery.messages m on m.campaign_id = $1 and m.position = (s.low + s.high) / 2
-     cross join lateral (select ($3::timestamptz is null or m.created_at > $3) and ($4::bigint is null or m.id > $4) as is_after) p
-     where s.low < s.high and ($3::timestamptz is not null or $4::bigint is not null)
-), start as (select max(low) as position from search)
-select id, campaign_id, sender_id, body, status, telegram_message_id, triggered_by_message_id, step, error_code, error_message,
-       sent_at, created_at, revision, attempt, read_at, replied_at, job_id, position
-  from delivery.messages
+-- Here the position bounds nothing: the index is the one by revision.
+select * from delivery.log_rows
  where campaign_id = $1
-   and (($3::timestamptz is null and $4::bigint is null) or position >= (select position from start))
+   and (($3::timestamptz is null and $4::bigint is null) or position >= (select delivery.position_after($1, $3, $4)))
+   and revision > greatest($6::bigint, $9::bigint)
    and ($2::text is null or status = $2)
    and ($5::bigint is null or sender_id = $5)
-   and ($6::bigint is null or revision > $6)
    and ($7::text is null or error_code = $7)
    and ($8::text is null or body ilike $8)
-   and ($9::bigint is null or revision > $9)
  order by revision limit $10 offset $11
 
 -- name: log_count
 -- Counting stops where nobody needs the exact number any more.
-with recursive search (low, high) as (
-    -- `since` and `since_id` become a position: both grow with it, so some twenty probes find the first row after them.
-    select k.first_position, k.last_position + 1 from delivery.campaign_counters k where k.campaign_id = $1
-    union all
-    select case when p.is_after then s.low else (s.low + s.high) / 2 + 1 end,
-           case when p.is_after then (s.low + s.high) / 2 else s.high end
-      from search s
-      join delivery.messages m on m.campaign_id = $1 and m.position = (s.low + s.high) / 2
-     cross join lateral (select ($3::timestamptz is null or m.created_at > $3) and ($4::bigint is null or m.id > $4) as is_after) p
-     where s.low < s.high and ($3::timestamptz is not null or $4::bigint is not null)
-), start as (select max(low) as position from search)
 select count(*) from (
-select 1 from delivery.messages
- where campaign_id = $1
-   and (($3::timestamptz is null and $4::bigint is null) or position >= (select position from start))
-   and ($2::text is null or status = $2)
+    select from delivery.messages
+     where campaign_id = $1
+       and position >= (select delivery.position_after($1, $3, $4))
+       and ($2::text is null or status = $2)
+       and ($5::bigint is null or sender_id = $5)
+       and ($6::bigint is null or revision > $6)
+       and ($7::text is null or error_code = $7)
+       and ($8::text is null or body ilike $8)
+     limit $9) found
+
+-- name: all_logs_asc
+-- Of the next $8 rows of the workspace those that fit: however rare they are, no request looks at more.
+-- Campaign 0 is no campaign: test sends, other channels.
+select * from (
+    select * from delivery.log_rows
+     where workspace_id = $1
+       and id > greatest((select delivery.id_before($1, $3) where $3::timestamptz is not null), $2::bigint, 0)
+     order by id limit $8) looked_at
+ where campaign_id > 0
+   and ($4::text is null or status = $4)
    and ($5::bigint is null or sender_id = $5)
-   and ($6::bigint is null or revision > $6)
-   and ($7::text is null or error_code = $7)
-   and ($8::text is null or body ilike $8)
- limit $9) found
+   and ($6::text is null or error_code = $6)
+   and ($7::text is null or body ilike $7)
+ order by id limit $9
+
+-- name: all_logs_desc
+select * from (
+    select * from delivery.log_rows
+     where workspace_id = $1
+       and id > coalesce((select delivery.id_before($1, $3) where $3::timestamptz is not null), 0)
+       and id < coalesce($2::bigint, 9223372036854775807)
+     order by id desc limit $8) looked_at
+ where campaign_id > 0
+   and ($4::text is null or status = $4)
+   and ($5::bigint is null or sender_id = $5)
+   and ($6::text is null or error_code = $6)
+   and ($7::text is null or body ilike $7)
+ order by id desc limit $9
+
+-- name: looked_to_asc
+-- The last of those rows; nothing when there are fewer, so that nothing is left.
+select id from delivery.messages
+ where workspace_id = $1
+   and id > greatest((select delivery.id_before($1, $3) where $3::timestamptz is not null), $2::bigint, 0)
+ order by id offset $4::bigint - 1 limit 1
+
+-- name: looked_to_desc
+select id from delivery.messages
+ where workspace_id = $1
+   and id > coalesce((select delivery.id_before($1, $3) where $3::timestamptz is not null), 0)
+   and id < coalesce($2::bigint, 9223372036854775807)
+ order by id desc offset $4::bigint - 1 limit 1

@@ -2,7 +2,7 @@
 create table delivery.messages (
     campaign_id bigint not null,        -- 0: other channels, test sends
     job_id uuid not null,
-    id bigint not null unique,          -- global, grows in the order of commits: `since_id` can not skip
+    id bigint not null,                 -- global, grows in the order of commits: `since_id` can not skip
     position bigint not null,           -- dense in the campaign: page N is one index probe
     revision bigint not null,           -- grows with every change: `changed_since` is an exact feed
     created_at timestamptz not null,    -- strictly growing microseconds: `since` can not skip
@@ -43,6 +43,13 @@ create unique index messages_by_position on delivery.messages (campaign_id, posi
 create index messages_by_status on delivery.messages (campaign_id, status, position);
 create index messages_by_sender on delivery.messages (campaign_id, sender_id, position);
 create unique index messages_by_revision on delivery.messages (campaign_id, revision);
+create unique index messages_of_workspace on delivery.messages (workspace_id, id);
+
+-- A row as the logs endpoints show it.
+create view delivery.log_rows with (security_invoker = true) as
+select workspace_id, campaign_id, id, position, revision, sender_id, body, status, telegram_message_id,
+       triggered_by_message_id, step, error_code, error_message, sent_at, created_at, attempt, read_at, replied_at, job_id
+  from delivery.messages;
 
 -- Totals without counting. Lifetime: total, pending, sent, failed, read, replied. A row of campaign 0 counts nothing.
 create table delivery.campaign_counters (
@@ -61,6 +68,41 @@ create table delivery.campaign_counters (
     last_revision bigint not null default 0
 );
 
+-- The position of a campaign's first row after a moment and an id, either null for any. Positions are dense and both grow
+-- with them, so some twenty probes find it.
+create function delivery.position_after(p_campaign bigint, p_since timestamptz, p_since_id bigint) returns bigint
+language sql stable parallel safe as $$
+    with recursive search (low, high) as (
+        select k.first_position, case when p_since is null and p_since_id is null then k.first_position else k.last_position + 1 end
+          from delivery.campaign_counters k where k.campaign_id = p_campaign
+        union all
+        select case when a.is_after then s.low else (s.low + s.high) / 2 + 1 end,
+               case when a.is_after then (s.low + s.high) / 2 else s.high end
+          from search s
+          join delivery.messages m on m.campaign_id = p_campaign and m.position = (s.low + s.high) / 2
+         cross join lateral (select (p_since is null or m.created_at > p_since)
+                                and (p_since_id is null or m.id > p_since_id) as is_after) a
+         where s.low < s.high
+    )
+    select max(low) from search
+$$;
+
+-- The id after which all rows of a workspace are younger than a moment: ids have gaps here, but grow with time as well.
+create function delivery.id_before(p_workspace bigint, p_since timestamptz) returns bigint
+language sql stable parallel safe as $$
+    with recursive search (low, high) as (
+        select 1::bigint, coalesce(max(m.id), 0) + 1 from delivery.messages m where m.workspace_id = p_workspace
+        union all
+        select case when f.created_at > p_since then s.low else f.id + 1 end,
+               case when f.created_at > p_since then (s.low + s.high) / 2 else s.high end
+          from search s
+         cross join lateral (select m.id, m.created_at from delivery.messages m
+                              where m.workspace_id = p_workspace and m.id >= (s.low + s.high) / 2 order by m.id limit 1) f
+         where s.low < s.high
+    )
+    select max(low) - 1 from search
+$$;
+
 -- The one row under the lock.
 create table delivery.sequence (
     single boolean primary key default true check (single),
@@ -75,4 +117,7 @@ call control.protect('delivery.campaign_counters');
 grant select, insert, update, delete on delivery.messages, delivery.campaign_counters to relaygram_log_writer;
 grant select, update on delivery.sequence to relaygram_log_writer;
 grant select on delivery.messages, delivery.campaign_counters to relaygram_api, relaygram_dispatcher;
+grant select on delivery.log_rows to relaygram_api;
+revoke execute on function delivery.position_after, delivery.id_before from public;
+grant execute on function delivery.position_after, delivery.id_before to relaygram_api;
 grant select on delivery.campaign_counters to relaygram_gateway;
