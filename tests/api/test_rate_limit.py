@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from relaygram_api.core.rate_limit import Bucket, take
 from relaygram_local_stack.servers import NatsServer
 from tests.api.support import Api, running_api
 from tests.support.servers import Database
@@ -50,13 +49,3 @@ async def test_login_failures_are_limited_by_e_mail_and_address(limited: Api) ->
     assert 1 <= int(refused.headers["Retry-After"]) <= 60
     right = {"email": limited.email, "password": "x", "device_name": "x"}
     assert (await limited.client.post("/api/v1/login", json=right)).status_code == 429
-
-
-def test_a_bucket_fills_at_its_rate_and_no_further_than_its_burst() -> None:
-    bucket = Bucket(2.0, 0.0)
-    verdicts = [take(bucket, now=0.0, per_second=0.5, burst=2) for _ in range(3)]
-    assert [verdict.allowed for verdict in verdicts] == [True, True, False]
-    assert verdicts[2].retry_after_seconds == 2
-    assert not take(bucket, now=1.9, per_second=0.5, burst=2).allowed
-    assert take(bucket, now=2.0, per_second=0.5, burst=2).allowed
-    assert take(bucket, now=1000.0, per_second=0.5, burst=2).remaining == 1

@@ -7,9 +7,11 @@ from contextlib import asynccontextmanager
 from relaygram_api.adapters.nats_outbox import NatsOutbox
 from relaygram_api.adapters.pg_workspace import Database
 from relaygram_api.import_worker import ImportWorker
-from relaygram_api.limiter import FailureLimiter, RateLimiter
+from relaygram_api.limiter import LoginLimiter, RateLimiter
 from relaygram_api.parts import Parts
+from relaygram_api.prune_worker import PruneWorker
 from relaygram_api.settings import ApiSettings
+from relaygram_api.token_check import TokenCheck
 from relaygram_api.web import create_app
 from relaygram_common.database.pool import create_pool
 from relaygram_common.health import http_server, listen
@@ -44,14 +46,16 @@ async def make_parts(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[P
         runtime.spawn(outbox.run(), name="outbox")
         worker = ImportWorker(database, sealer, settings, time_zones=time_zones, wake_outbox=outbox.wake)
         runtime.spawn(worker.run(), name="imports")
+        runtime.spawn(PruneWorker(database).run(), name="prune")
         yield Parts(
             settings=settings,
             health=runtime.health,
             database=database,
             sealer=sealer,
             time_zones=time_zones,
-            requests=RateLimiter(settings.rate_limit_per_minute),
-            logins=FailureLimiter(settings.login_failures_per_minute),
+            tokens=TokenCheck(database),
+            requests=RateLimiter(database, settings.rate_limit_per_minute),
+            logins=LoginLimiter(database, sealer, settings.login_failures_per_minute),
             wake_outbox=outbox.wake,
             wake_imports=worker.wake,
         )

@@ -32,6 +32,12 @@ class Change:
 @asynccontextmanager
 async def changing(parts: Parts, caller: Caller) -> AsyncIterator[Change]:
     """A transaction in the caller's workspace; commits at the end and wakes the outbox, or rolls back."""
-    async with parts.database.workspace(caller.workspace_id) as connection:
-        yield Change(connection)
+    keyed = caller.keyed
+    async with parts.database.workspace(caller.workspace_id, caller.author) as connection:
+        change = Change(connection)
+        yield change
+        if keyed is not None and change.told is not None:
+            await keyed.keep(connection, change.told)
+    if keyed is not None and change.told is not None:
+        keyed.is_kept = True
     parts.wake_outbox()

@@ -16,7 +16,6 @@ import structlog
 from prometheus_client import Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from relaygram_api.adapters import pg_tokens
 from relaygram_api.adapters.pg_workspace import is_transient
 from relaygram_api.errors import ApiError, too_large, too_many, too_slow, unauthenticated, unavailable
 from relaygram_api.parts import Caller, Parts
@@ -68,12 +67,12 @@ class Gate:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         caller = None
         if scheme.lower() == "bearer":
-            caller = await pg_tokens.authenticate(self._parts.database, token.strip())
+            caller = await self._parts.tokens.caller(token.strip(), request_id=exchange.request_id)
         if caller is None:
             raise unauthenticated()
         limiter = self._parts.requests
         if limiter.per_minute:
-            verdict = limiter.take(caller.token_id)
+            verdict = await limiter.take(caller.token_id)
             exchange.extra_headers = {
                 "x-ratelimit-limit": str(limiter.per_minute),
                 "x-ratelimit-remaining": str(verdict.remaining),

@@ -1,56 +1,101 @@
-"""Rate limits of this process: requests a token, failed log-ins an e-mail and an address."""
+"""Rate limits that hold over all replicas: requests a token, failed log-ins an e-mail and an address."""
 
+import asyncio
+import random
 import time
-from collections import OrderedDict, deque
-from collections.abc import Hashable
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-from relaygram_api.core.rate_limit import Bucket, Verdict, take
+from relaygram_api.adapters import pg_limits
+from relaygram_api.adapters.pg_workspace import Database
+from relaygram_api.core.rate_limit import Share, Verdict, slice_size, spend
+from relaygram_api.errors import too_many
+from relaygram_common.security.sealing import Sealer
 
-_KEPT = 10_000  # the least recently seen beyond these start anew: memory stays bounded
-_WINDOW_SECONDS = 60.0
+_KEPT = 10_000  # shares of tokens not seen for longest are forgotten: what they held is refilled within seconds
+_OPEN_TRIES_SECONDS = 3.0
 
 
 class RateLimiter:
-    """`per_minute` requests a key and minute, twice as many in a burst; 0 limits nothing."""
+    """`per_minute` requests a token and minute, twice as many in a burst; 0 limits nothing."""
 
-    def __init__(self, per_minute: int) -> None:
+    def __init__(self, database: Database, per_minute: int) -> None:
         self.per_minute = per_minute
-        self._buckets: OrderedDict[Hashable, Bucket] = OrderedDict()
+        self._database = database
+        self._shares: OrderedDict[int, _Locked] = OrderedDict()
 
-    def take(self, key: Hashable) -> Verdict:
-        """One request of this key."""
-        now, burst = time.monotonic(), 2 * self.per_minute
-        bucket = self._buckets.get(key)
-        if bucket is None:
-            bucket = self._buckets[key] = Bucket(float(burst), now)
-            if len(self._buckets) > _KEPT:
-                self._buckets.popitem(last=False)
-        self._buckets.move_to_end(key)
-        return take(bucket, now=now, per_second=self.per_minute / 60, burst=burst)
+    async def take(self, token_id: int) -> Verdict:
+        """One request of this token: mostly answered from what this replica holds."""
+        locked = self._shares.get(token_id)
+        if locked is None:
+            locked = self._shares[token_id] = _Locked()
+            if len(self._shares) > _KEPT:
+                self._shares.popitem(last=False)
+        else:
+            self._shares.move_to_end(token_id)
+        return self._spend(locked.share) or await self._ask(token_id, locked)
+
+    def _spend(self, share: Share) -> Verdict | None:
+        return spend(share, now=time.monotonic(), per_minute=self.per_minute)
+
+    async def _ask(self, token_id: int, locked: "_Locked") -> Verdict:
+        share = locked.share
+        async with locked.lock:
+            while (verdict := self._spend(share)) is None:
+                given_back, share.slice_left = share.slice_left, 0
+                share.slice_left, share.bucket_left = await pg_limits.take_requests(
+                    self._database,
+                    token_id,
+                    per_minute=self.per_minute,
+                    most=slice_size(self.per_minute),
+                    given_back=given_back,
+                )
+                share.as_of = time.monotonic()
+        return verdict
 
 
-class FailureLimiter:
-    """So many failures a key and minute; then the key has to wait."""
+class _Locked:
+    """A share, and who asks for more of it."""
 
-    def __init__(self, per_minute: int) -> None:
+    def __init__(self) -> None:
+        self.share = Share()
+        self.lock = asyncio.Lock()
+
+
+class LoginLimiter:
+    """So many failures a minute for each of e-mail and address; also when many try at once."""
+
+    def __init__(self, database: Database, sealer: Sealer, per_minute: int) -> None:
+        self._database = database
+        self._sealer = sealer
         self._per_minute = per_minute
-        self._failures: OrderedDict[Hashable, deque[float]] = OrderedDict()
 
-    def wait_seconds(self, *keys: Hashable) -> int:
-        """How long until the next try is allowed; 0 is now."""
-        return max(self._wait(key) for key in keys)
+    @asynccontextmanager
+    async def trying(self, email: str, address: str) -> AsyncIterator["Try"]:
+        """A try counts as a failure unless it succeeded; raises the 429 when there were too many."""
+        tries = await self._begin([self._hash("email", email.lower()), self._hash("address", address)])
+        outcome = Try()
+        try:
+            yield outcome
+        finally:
+            await pg_limits.end_login(self._database, tries, has_failed=not outcome.has_succeeded)
 
-    def failed(self, *keys: Hashable) -> None:
-        """Count a failure for each key."""
-        for key in keys:
-            times = self._failures.setdefault(key, deque(maxlen=self._per_minute))
-            times.append(time.monotonic())
-            self._failures.move_to_end(key)
-        while len(self._failures) > _KEPT:
-            self._failures.popitem(last=False)
+    async def _begin(self, who: list[bytes]) -> list[int]:
+        deadline = time.monotonic() + _OPEN_TRIES_SECONDS
+        while True:
+            tries, wait = await pg_limits.begin_login(self._database, who, self._per_minute)
+            if tries is not None:
+                return tries
+            if wait > 0 or time.monotonic() > deadline:
+                raise too_many("Too many failed log-ins.", -int(-wait // 1))
+            await asyncio.sleep(0.02 + 0.06 * random.random())  # noqa: S311 - spreads those who wait
 
-    def _wait(self, key: Hashable) -> int:
-        times = self._failures.get(key)
-        if times is None or len(times) < self._per_minute:
-            return 0
-        return max(0, -int(-(times[0] + _WINDOW_SECONDS - time.monotonic()) // 1))
+    def _hash(self, kind: str, text: str) -> bytes:
+        return self._sealer.fingerprint(f"log-in {kind} {text}")
+
+
+class Try:
+    """One try to log in."""
+
+    has_succeeded = False

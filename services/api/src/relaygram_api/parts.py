@@ -7,10 +7,14 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from relaygram_api.adapters.pg_workspace import Database
-from relaygram_api.limiter import FailureLimiter, RateLimiter
+from relaygram_api.caller import Caller
+from relaygram_api.limiter import LoginLimiter, RateLimiter
 from relaygram_api.settings import ApiSettings
+from relaygram_api.token_check import TokenCheck
 from relaygram_common.health import Health
 from relaygram_common.security.sealing import Sealer
+
+__all__ = ["Caller", "FromParts", "Parts"]
 
 
 @dataclass(frozen=True)
@@ -22,26 +26,12 @@ class Parts:
     database: Database
     sealer: Sealer
     time_zones: frozenset[str]
+    tokens: TokenCheck
     requests: RateLimiter
-    logins: FailureLimiter
+    logins: LoginLimiter
     # There are new rows in the outbox; there is a new import.
     wake_outbox: Callable[[], None]
     wake_imports: Callable[[], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks: the token, its user and workspace."""
-
-    token_id: int
-    workspace_id: int
-    user_id: int
-    abilities: list[str]
-
-    @property
-    def actor(self) -> str:
-        """As events name people."""
-        return f"user:{self.user_id}"
 
 
 def _parts(request: Request) -> Parts:

@@ -23,5 +23,7 @@ class ApiSettings(ServiceSettings):
     # A worker that has not renewed its import for so long is taken for dead, and another one repeats the work.
     import_lease_seconds: float = Field(default=30.0, gt=0)
     import_poll_seconds: float = Field(default=1.0, gt=0)
+    # A request under an Idempotency-Key whose process is silent for so long is taken for dead: its key works again.
+    idempotency_lease_seconds: float = Field(default=30.0, gt=0, le=60)
     # PostgreSQL counts as away when it has not answered a trivial statement within this time.
     database_answer_seconds: float = Field(default=1.8, gt=0)

@@ -1,33 +1,23 @@
 """Tokens: whose is this, and making, listing and revoking them."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from relaygram_api.adapters.pg_workspace import Connection, Database, sql
 from relaygram_api.parts import Caller
-from relaygram_common.security.tokens import hash_secret, new_secret, parse_token, secret_matches
-
-# Once a minute is enough to see which tokens are in use.
-_NOTED_EACH = timedelta(minutes=1)
+from relaygram_common.security.tokens import hash_secret, new_secret
 
 
-async def authenticate(database: Database, token: str) -> Caller | None:
-    """Who bears this token; None when it is unknown, expired or revoked, or its user is disabled."""
-    parsed = parse_token(token)
-    if parsed is None:
-        return None
-    row = await database.fetch_for_nobody("token_by_id", parsed[0])
-    if row is None or not secret_matches(row["secret_hash"], parsed[1]):
-        return None
-    now = datetime.now(UTC)
-    expired = row["expires_at"] is not None and row["expires_at"] <= now
-    if expired or row["revoked_at"] is not None or row["disabled_at"] is not None:
-        return None
-    caller = Caller(row["id"], row["workspace_id"], row["user_id"], row["abilities"])
-    if row["last_used_at"] is None or now - row["last_used_at"] > _NOTED_EACH:
-        async with database.workspace(caller.workspace_id) as connection:
-            await connection.execute(sql["note_token_use"], caller.token_id)
-    return caller
+async def facts(database: Database, token_id: int) -> dict[str, Any] | None:
+    """What decides whether a token is good, and what it may do; None when there is no such token."""
+    row = await database.fetch_for_nobody("token_by_id", token_id)
+    return dict(row) if row else None
+
+
+async def note_use(database: Database, workspace_id: int, token_id: int) -> None:
+    """It is in use: now, to the minute."""
+    async with database.workspace(workspace_id) as connection:
+        await connection.execute(sql["note_token_use"], token_id)
 
 
 async def create(

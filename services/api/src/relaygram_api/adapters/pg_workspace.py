@@ -1,8 +1,10 @@
 """Transactions of one workspace: what row-level security lets through is decided here, in one round trip."""
 
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -31,6 +33,18 @@ def is_transient(error: BaseException) -> bool:
     return state.startswith(_AWAY) or state in _TOO_LONG
 
 
+_PLAIN = re.compile(r"[A-Za-z0-9:_-]{0,80}")
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Whom the audit log names for a change."""
+
+    actor: str
+    token_id: int | None
+    request_id: str
+
+
 class Database:
     """The pool, with a bound on how long an absent server may keep a request waiting."""
 
@@ -39,9 +53,9 @@ class Database:
         self._answer_seconds = answer_seconds
 
     @asynccontextmanager
-    async def workspace(self, workspace_id: int) -> AsyncIterator[Connection]:
-        """A transaction that sees this workspace; commits at the end, or rolls back."""
-        begin = sql["begin_in_workspace"].format(workspace_id=int(workspace_id))
+    async def workspace(self, workspace_id: int, author: Author | None = None) -> AsyncIterator[Connection]:
+        """A transaction that sees this workspace; commits at the end, or rolls back. `author` is who changes things."""
+        begin = _begin(workspace_id, author)
         async with self._connection(lambda connection, seconds: connection.execute(begin, timeout=seconds)) as (
             connection,
             _,
@@ -80,3 +94,15 @@ class Database:
                 connection.terminate()  # handing it back would wait for the hanging server once more
                 raise
             yield connection, answer
+
+
+def _begin(workspace_id: int, author: Author | None) -> str:
+    """A simple query takes no parameters, so what is put in must be plain."""
+    begin = sql["begin_in_workspace"].format(workspace_id=int(workspace_id))
+    if author is None:
+        return begin
+    if not _PLAIN.fullmatch(author.actor) or not _PLAIN.fullmatch(author.request_id):
+        raise ValueError("an author's name or a request id that is not plain")
+    token_id = "" if author.token_id is None else int(author.token_id)
+    names = sql["name_author"].format(actor=author.actor, token_id=token_id, request_id=author.request_id)
+    return f"{begin}; {names}"

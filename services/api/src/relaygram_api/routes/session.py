@@ -6,11 +6,12 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field, StrictStr, StringConstraints
 
 from relaygram_api.adapters import pg_tokens
+from relaygram_api.adapters.pg_workspace import Author
 from relaygram_api.answers import answer, seconds
 from relaygram_api.change import changing
 from relaygram_api.checked_route import PREFIX, AnyCaller, CheckedRoute
 from relaygram_api.core.abilities import unknown_abilities
-from relaygram_api.errors import ApiError, invalid, too_many
+from relaygram_api.errors import ApiError, invalid
 from relaygram_api.fields import Body, Name
 from relaygram_api.parts import FromParts
 from relaygram_api.schemas.envelopes import One
@@ -35,15 +36,15 @@ async def login(request: Request, body: LogIn, parts: FromParts) -> Response:
     """Make a token from an e-mail and a password."""
     if unknown := unknown_abilities(body.abilities):
         raise invalid({"abilities": [f"unknown: {', '.join(unknown)}"]})
-    keys = ("email", body.email.lower()), ("address", request.client.host if request.client else "")
-    if wait := parts.logins.wait_seconds(*keys):
-        raise too_many("Too many failed log-ins.", wait)
-    user = await pg_tokens.user_by_email(parts.database, body.email)
-    stored = user["password_hash"] if user and user["disabled_at"] is None else None
-    if not await password_matches(stored, body.password) or user is None:
-        parts.logins.failed(*keys)
-        raise ApiError(401, "invalid_credentials", "The e-mail or the password is wrong.")
-    async with parts.database.workspace(user["workspace_id"]) as connection:
+    address = request.client.host if request.client else ""
+    async with parts.logins.trying(body.email, address) as attempt:
+        user = await pg_tokens.user_by_email(parts.database, body.email)
+        stored = user["password_hash"] if user and user["disabled_at"] is None else None
+        if not await password_matches(stored, body.password) or user is None:
+            raise ApiError(401, "invalid_credentials", "The e-mail or the password is wrong.")
+        attempt.has_succeeded = True
+    author = Author(f"user:{user['id']}", None, request.state.request_id)
+    async with parts.database.workspace(user["workspace_id"], author) as connection:
         _, token = await pg_tokens.create(
             connection, user["workspace_id"], user["id"], name=body.device_name, abilities=body.abilities
         )
@@ -55,9 +56,10 @@ async def login(request: Request, body: LogIn, parts: FromParts) -> Response:
 async def logout(caller: AnyCaller, parts: FromParts) -> Response:
     """Revoke the token that this call is made with, and no other."""
     async with changing(parts, caller) as change:
-        connection = change.connection
-        await pg_tokens.revoke(connection, caller.user_id, caller.token_id)
-        return change.nothing()
+        await pg_tokens.revoke(change.connection, caller.user_id, caller.token_id)
+        done = change.nothing()
+    parts.tokens.forget(caller.token_id)
+    return done
 
 
 @router.get("/me", operation_id="get_me", response_model=One[Me])

@@ -71,10 +71,11 @@ async def create_token(body: TokenCreate, caller: AnyCaller, parts: FromParts) -
 async def revoke_token(token_id: int, caller: AnyCaller, parts: FromParts) -> Response:
     """Revoke a token of the caller's user, at once."""
     async with changing(parts, caller) as change:
-        connection = change.connection
-        if not await pg_tokens.revoke(connection, caller.user_id, token_id):
+        if not await pg_tokens.revoke(change.connection, caller.user_id, token_id):
             raise not_found("token")
-        return change.nothing()
+        done = change.nothing()
+    parts.tokens.forget(token_id)
+    return done
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:

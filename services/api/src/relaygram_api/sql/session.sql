@@ -3,6 +3,11 @@
 -- it an integer first: a simple query takes no parameters.
 begin; set local relaygram.workspace_id = '{workspace_id}'
 
+-- name: name_author
+-- For the audit log, in the same round trip.
+set local relaygram.actor = '{actor}'; set local relaygram.token_id = '{token_id}';
+set local relaygram.request_id = '{request_id}'
+
 -- name: commit
 commit
 

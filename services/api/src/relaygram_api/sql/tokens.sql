@@ -6,7 +6,9 @@ select id, workspace_id, user_id, secret_hash, abilities, expires_at, revoked_at
 select id, workspace_id, email, name, password_hash, disabled_at from control.user_by_email($1)
 
 -- name: note_token_use
-update control.api_tokens set last_used_at = now() where id = $1
+-- Once a minute is enough to see which tokens are in use; requests that come at once note it once.
+update control.api_tokens set last_used_at = now()
+ where id = $1 and (last_used_at is null or last_used_at < now() - interval '1 minute')
 
 -- name: insert_token
 insert into control.api_tokens (workspace_id, user_id, name, secret_hash, abilities, expires_at)
