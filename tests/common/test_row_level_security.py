@@ -10,12 +10,14 @@ from tests.common.rows import make_campaign, make_workspace
 from tests.support.servers import Database
 
 _ROLES = ("relaygram_api", "relaygram_dispatcher", "relaygram_gateway", "relaygram_log_writer")
-# Shared by all on purpose: who is who, the state tables, what is to be relayed, the log's one sequence.
+# Shared by all on purpose: who is who, the state tables, what is to be relayed, which gateways live, the log's one
+# sequence.
 _OPEN_TO_ALL = {
     "control.workspaces",
     "control.campaign_transitions",
     "control.account_transitions",
     "control.outbox",
+    "telegram.gateways",
     "delivery.sequence",
 }
 _TABLES = """
@@ -42,6 +44,9 @@ insert into control.users (workspace_id, email, name, password_hash) values ({wo
 insert into control.api_tokens (workspace_id, user_id, name, secret_hash, abilities)
     select {workspace}, id, 't', 's', '{{}}' from control.users where workspace_id = {workspace};
 insert into control.login_secrets (account_id, kind, workspace_id, sealed) values ({account}, 'code', {workspace}, 's');
+insert into control.account_connections (account_id, workspace_id) values ({account}, {workspace});
+insert into control.test_sends (workspace_id, campaign_id, account_id, job_id, handle)
+    values ({workspace}, {campaign}, {account}, gen_random_uuid(), 'ann');
 insert into control.contacts (workspace_id, campaign_id, handle) values ({workspace}, {campaign}, 'ann');
 insert into control.former_contacts (campaign_id, contact_id, workspace_id) values ({campaign}, 1, {workspace});
 insert into control.erasures (workspace_id, person_hashes, addresses_sealed) values ({workspace}, '{{}}', 's');

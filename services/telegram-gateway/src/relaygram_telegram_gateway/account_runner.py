@@ -1,20 +1,25 @@
 """Runs one account as long as its lease is ours: logs it in, sends for it, logs it out."""
 
 import asyncio
-import contextlib
 import random
 from dataclasses import dataclass
 
 import structlog
 
 from relaygram_common.backoff import backoff_seconds
+from relaygram_common.database.pool import TRANSIENT_ERRORS
 from relaygram_common.security.sealing import Sealer, SealError
-from relaygram_telegram_gateway.adapters import telethon_login
+from relaygram_telegram_gateway.account_place import place_of
 from relaygram_telegram_gateway.adapters.nats_leases import LEASE_ERRORS, Lease, LeaseStore, lease_clock
 from relaygram_telegram_gateway.adapters.pg_accounts import AccountRow
 from relaygram_telegram_gateway.adapters.pg_ledger import Ledger, TermLostError
-from relaygram_telegram_gateway.adapters.telethon_client import TelegramLink, TelegramRefusedError
+from relaygram_telegram_gateway.adapters.telethon_client import (
+    ProxyFailedError,
+    TelegramPlace,
+    TelegramRefusedError,
+)
 from relaygram_telegram_gateway.login import Login, LoginWaitError
+from relaygram_telegram_gateway.logout import end_session, forget_login, stored_session
 from relaygram_telegram_gateway.parts import run_together
 from relaygram_telegram_gateway.sending.sender import Sender
 from relaygram_telegram_gateway.sending.work import TRANSIENT, AccountEndedError, Tools, Work
@@ -28,6 +33,11 @@ _NO_TELEGRAM = (
     "This installation has no Telegram application: set RELAYGRAM_TELEGRAM_API_ID and RELAYGRAM_TELEGRAM_API_HASH "
     "(from my.telegram.org) for the gateway, then connect the account."
 )
+_UNREADABLE = "How this account connects can not be read with this installation's keys: connect it again."
+_NO_PROXY = "The account's proxy lets nothing through: check its address, user and password."
+_PROXY_TRIES = 3
+_PROXY_TRIES_TO_LOG_OUT = 12  # some two minutes
+_MOVE_SECONDS = 0.7
 _WORTH_ANOTHER_TRY: tuple[type[BaseException], ...] = (*TRANSIENT, TelegramRefusedError)
 
 
@@ -51,6 +61,7 @@ class AccountRunner:
         self._changed = asyncio.Event()
         self._sender: Sender | None = None
         self._term = 0
+        self._proxy_failures = 0
 
     def update(self, account: AccountRow) -> None:
         """The account's row as it is now."""
@@ -83,6 +94,13 @@ class AccountRunner:
         """Told to stop: let what is on the wire end."""
         if self._sender is not None:
             await self._sender.finish(within_seconds=within_seconds)
+
+    async def release_term(self) -> None:
+        """Nobody runs the account any more; who asks is told so."""
+        try:
+            await self._tools.sending.rows.release_term(self._account.id, self._term)
+        except TRANSIENT_ERRORS as error:
+            log.info("term.not_released", account_id=self._account.id, error=str(error) or type(error).__name__)
 
     async def _keep_lease(self) -> None:
         """Renew at a third; ends when the lease is another's."""
@@ -134,13 +152,21 @@ class AccountRunner:
 
     async def _do_what_is_due(self) -> None:
         account = self._account
-        if not self._tools.sending.settings.has_telegram:
+        if not self._tools.sending.settings.has_telegram and account.connection.api_id is None:
             await self._do_without_telegram()
-        elif account.leaving:
-            await self._log_out()
+            return
+        try:
+            place = place_of(account, self._tools.sending.place, self._tools.sealer)
+        except SealError as error:
+            log.error("connection.unreadable", account_id=account.id, error=str(error))
+            place = None
+        if account.leaving:
+            await self._log_out(place)
+        elif place is None:
+            await self._tools.sending.rows.move(account, "disabled", _UNREADABLE)
         elif account.status in ("active", "backing_off"):
-            await self._send()
-        elif not await self._login():
+            await self._send(place)
+        elif not await self._login(place):
             log.debug("account.idle", account_id=account.id, status=account.status)
 
     async def _do_without_telegram(self) -> None:
@@ -149,12 +175,23 @@ class AccountRunner:
             raise ConnectionError(_NO_TELEGRAM)
         await self._tools.sending.rows.move(self._account, "disabled", _NO_TELEGRAM)
 
-    async def _login(self) -> bool:
-        sending = self._tools.sending
-        login = Login(sending.rows, sending.place, self._tools.sealer, self._account, self.lease, self._term)
-        return await login.advance()
+    async def _login(self, place: TelegramPlace) -> bool:
+        rows = self._tools.sending.rows
+        login = Login(rows, place, self._tools.sealer, self._account, self.lease, self._term)
+        try:
+            done = await login.advance()
+        except ProxyFailedError:
+            self._proxy_failures += 1
+            if self._proxy_failures < _PROXY_TRIES:
+                raise
+            await login.tell(_NO_PROXY)
+            if self._account.status == "new":
+                return True
+            raise
+        self._proxy_failures = 0
+        return done
 
-    async def _send(self) -> None:
+    async def _send(self, place: TelegramPlace) -> None:
         account, tools = self._account, self._tools.sending
         session = await self._session()
         if session is None:
@@ -167,7 +204,7 @@ class AccountRunner:
             term=self._term,
             max_attempts=tools.settings.max_attempts,
         )
-        work = Work(tools, account, ledger, self.lease, self._term)
+        work = Work(tools, account, place, ledger, self.lease, self._term)
         self._sender = Sender(work, session)
         try:
             await run_together(self._sender.run(), self._until_inactive())
@@ -179,35 +216,28 @@ class AccountRunner:
             self._sender = None
 
     async def _until_inactive(self) -> None:
-        """Ends when the account is to be logged out, or is no longer active."""
+        """Ends when the account is to be logged out, is no longer active, or is to connect in another way."""
+        connection = self._account.connection
         while not self._account.leaving and self._account.status in ("active", "backing_off"):
+            if self._account.connection != connection:
+                await self.finish(within_seconds=_MOVE_SECONDS)
+                self._changed.set()  # to be begun again at once
+                return
             self._changed.clear()
             await self._changed.wait()
 
-    async def _session(self) -> str | None:
-        sealed = await self._tools.sending.rows.session(self._account.id)
-        if sealed is None:
-            return None
-        try:
-            return self._tools.sealer.open(sealed, owner=f"session:{self._account.id}")
-        except SealError as error:
-            log.error("session.unreadable", account_id=self._account.id, error=str(error))
-            return None
-
-    async def _log_out(self) -> None:
-        """Deleted or logged out: end the session at Telegram, then forget it."""
-        account, rows = self._account, self._tools.sending.rows
+    async def _log_out(self, place: TelegramPlace | None) -> None:
         session = await self._session()
-        if session is not None:
-            link = TelegramLink(self._tools.sending.place, session, self.lease.is_valid)
+        if session is not None and place is not None:
             try:
-                with contextlib.suppress(TelegramRefusedError):  # ended before
-                    await link.connect()
-                    await telethon_login.log_out(link)
-            finally:
-                await link.close()
-        await rows.written(
-            account, self._term, ("forget_session", account.id), ("forget_login", account.id),
-            ("forget_secrets", account.id, ["phone", "bot_token", "session_string", "code", "password"]),
-        )  # fmt: skip
-        log.info("account.logged_out", account_id=account.id)
+                await end_session(place, session, self.lease.is_valid)
+            except ProxyFailedError:
+                self._proxy_failures += 1
+                if self._proxy_failures < _PROXY_TRIES_TO_LOG_OUT:
+                    raise
+                log.warning("session.not_ended", account_id=self._account.id)
+        await forget_login(self._tools.sending.rows, self._account, self._term)
+        log.info("account.logged_out", account_id=self._account.id)
+
+    async def _session(self) -> str | None:
+        return await stored_session(self._tools.sending.rows, self._tools.sealer, self._account.id)

@@ -22,6 +22,7 @@ _LOOKS_AT_ONCE = 50
 _MAX_LOOKS = 200
 # Beyond its fair share a gateway takes an account only when nobody else did for so long.
 _UNSHARED_SECONDS = 2.5
+_ALIVE_SECONDS = 3.0  # the api takes a gateway that was silent for 10 s for gone
 _TRANSIENT: tuple[type[BaseException], ...] = (*TRANSIENT_ERRORS, *LEASE_ERRORS)
 
 
@@ -39,6 +40,7 @@ class Fleet:
         self._looks = asyncio.Semaphore(_LOOKS_AT_ONCE)
         self._taking = 0  # at this moment
         self._closing = False
+        self._said_alive = float("-inf")
 
     def accounts(self) -> list[int]:
         """Accounts that we run."""
@@ -79,6 +81,7 @@ class Fleet:
                 continue
 
     async def _look_after(self) -> None:
+        await self._say_alive()
         wanted = {account.id: account for account in await self._tools.sending.rows.wanted()}
         for account_id, runner in list(self._runners.items()):
             if account_id in wanted:
@@ -90,6 +93,12 @@ class Fleet:
             random.shuffle(others)
             await asyncio.gather(*(self._consider(account, len(wanted)) for account in others[:_MAX_LOOKS]))
         LEASES.set(len(self._runners))
+
+    async def _say_alive(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._said_alive >= _ALIVE_SECONDS:
+            await self._tools.sending.rows.say_alive(self._tools.sending.settings.instance)
+            self._said_alive = now
 
     async def _consider(self, account: AccountRow, wanted: int) -> None:
         async with self._looks:
@@ -156,6 +165,7 @@ class Fleet:
         await runner.finish(within_seconds=within_seconds)
         await cancel_and_wait([task])
         if runner.lease.is_valid():
+            await runner.release_term()
             await self._tools.leases.release(runner.lease)
         log.info("account.let_go", account_id=account_id)
 
@@ -165,3 +175,7 @@ class Fleet:
         await asyncio.gather(
             *(self._stop(account_id, within_seconds=within_seconds) for account_id in list(self._runners))
         )
+        try:
+            await self._tools.sending.rows.say_goodbye(self._tools.sending.settings.instance)
+        except TRANSIENT_ERRORS as error:
+            log.info("gateway.no_goodbye", error=str(error) or type(error).__name__)

@@ -73,6 +73,15 @@ class Login:
             await self._end("SESSION_STRING_INVALID" if step is Step.SESSION else "SECRET_UNREADABLE")
         return True
 
+    async def tell(self, reason: str) -> None:
+        """The step can not be done as things are: what a person should know. A log-in that has not begun is over."""
+        account = self._account
+        if account.status == "new":
+            await self._rows.move(account, "disabled", reason)
+            await self._rows.forget_secrets(account.id, *_ALL_SECRETS)
+        else:
+            await self._rows.move(account, account.status, reason)
+
     async def _do(self, step: Step, secrets: dict[str, str], half_way: str, code_hash: str | None) -> None:
         saved = secrets["session_string"] if step is Step.SESSION else half_way
         link = TelegramLink(self._place, saved, self._lease.is_valid)
@@ -109,6 +118,9 @@ class Login:
 
     async def _finish(self, link: TelegramLink, person: LoggedIn) -> None:
         account = self._account
+        if person.is_bot != account.is_bot:
+            await self._end("SESSION_OF_A_BOT" if person.is_bot else "SESSION_OF_A_USER")
+            return
         sealed = self._sealer.seal(link.session_string(), owner=f"session:{account.id}")
         await self._rows.written(
             account, self._term,

@@ -5,6 +5,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from relaygram_common.proxy_address import parse_proxy
 from relaygram_common.settings import ServiceSettings
 
 
@@ -15,6 +16,8 @@ class GatewaySettings(ServiceSettings):
 
     telegram_api_id: int = Field(default=0, ge=0)
     telegram_api_hash: str = Field(default="", repr=False)
+    # For accounts that name no proxy of their own.
+    telegram_proxy: str = Field(default="", repr=False)
     # Outside production: the only place any client may talk to. An IP literal, since a name would be looked up.
     telegram_sandbox_address: str = ""
     telegram_sandbox_public_key: str = ""
@@ -61,6 +64,11 @@ class GatewaySettings(ServiceSettings):
             raise ValueError(
                 "give both RELAYGRAM_TELEGRAM_API_ID and RELAYGRAM_TELEGRAM_API_HASH (from my.telegram.org), or neither"
             )
+        if self.telegram_proxy:
+            try:
+                parse_proxy(self.telegram_proxy)
+            except ValueError as error:
+                raise ValueError(f"RELAYGRAM_TELEGRAM_PROXY {error}") from None
         if self.lease_margin_seconds * 2 >= self.lease_seconds:
             raise ValueError("RELAYGRAM_LEASE_MARGIN_SECONDS must be less than half of RELAYGRAM_LEASE_SECONDS")
         return self

@@ -15,9 +15,9 @@ class SendJob(BaseModel):
     job_id: UUID
     workspace_id: int = Field(ge=1, le=MAX_ID)
     account_id: int = Field(ge=1, le=MAX_ID)
-    campaign_id: int = Field(ge=0, le=MAX_ID)
+    campaign_id: int = Field(ge=0, le=MAX_ID)  # 0: a test send; then contact_id is its row's id, and there is no run
     contact_id: int = Field(ge=1, le=MAX_ID)
-    run_id: int = Field(ge=1, le=MAX_ID)
+    run_id: int = Field(ge=0, le=MAX_ID)
     step: int = Field(ge=0, le=2**31 - 1)
     trigger: Trigger
     queued_at: AwareDatetime

@@ -19,9 +19,9 @@ async def count(connection: Connection) -> int:
     return number
 
 
-async def page(connection: Connection, *, limit: int, offset: int) -> list[dict[str, Any]]:
-    """These accounts, in the order they were made."""
-    return [dict(row) for row in await connection.fetch(sql["list_accounts"], limit, offset)]
+async def page(connection: Connection, *, after: int, limit: int, offset: int) -> list[dict[str, Any]]:
+    """These accounts, in the order they were made, beginning after this id."""
+    return [dict(row) for row in await connection.fetch(sql["list_accounts"], after, limit, offset)]
 
 
 async def get(connection: Connection, account_id: int) -> dict[str, Any] | None:
@@ -44,6 +44,26 @@ async def update(connection: Connection, account_id: int, *, name: str | None, l
 async def put_secret(connection: Connection, workspace_id: int, account_id: int, kind: str, sealed: bytes) -> None:
     """What the next step of the log-in needs; the gateway deletes it after use."""
     await connection.execute(sql["put_login_secret"], account_id, kind, workspace_id, sealed)
+
+
+async def put_connection(
+    connection: Connection,
+    workspace_id: int,
+    account_id: int,
+    *,
+    api_id: int | None,
+    api_hash_sealed: bytes | None,
+    proxy_sealed: bytes | None,
+) -> None:
+    """How a new account connects, if other than the installation does."""
+    await connection.execute(
+        sql["put_account_connection"], account_id, workspace_id, api_id, api_hash_sealed, proxy_sealed
+    )
+
+
+async def set_proxy(connection: Connection, workspace_id: int, account_id: int, sealed: bytes | None) -> None:
+    """Another proxy, or (None) the installation's."""
+    await connection.execute(sql["set_account_proxy"], account_id, workspace_id, sealed)
 
 
 async def ring(connection: Connection, workspace_id: int, account_id: int, verb: str) -> None:

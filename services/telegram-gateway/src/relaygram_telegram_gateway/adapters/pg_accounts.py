@@ -31,11 +31,21 @@ class AccountRow:
     age_seconds: float = field(compare=False)  # grows by itself: no change of the account
     leaving: bool  # deleted or logged out: its session is to be ended
     secrets: frozenset[str]
+    connection: "OwnConnection"
 
     @property
     def is_bot(self) -> bool:
         """Bots have no history, no contacts, and speak only when spoken to."""
         return self.kind == "bot"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnConnection:
+    """How the account reaches Telegram where that is otherwise than the installation does; sealed."""
+
+    api_id: int | None = None
+    api_hash_sealed: bytes | None = None
+    proxy_sealed: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +132,18 @@ class AccountRows:
         """Whether any gateway ever ran it."""
         return bool(await self._pool.fetchval(_sql["has_had_owner"], account_id))
 
+    async def release_term(self, account_id: int, term: int) -> None:
+        """We let go of the account: nobody runs it until somebody takes it."""
+        await self._pool.execute(_sql["release_term"], account_id, term)
+
+    async def say_alive(self, instance: str) -> None:
+        """What this gateway owns, it runs."""
+        await self._pool.execute(_sql["say_alive"], instance)
+
+    async def say_goodbye(self, instance: str) -> None:
+        """This gateway ends."""
+        await self._pool.execute(_sql["say_goodbye"], instance)
+
     async def take_term(self, account: AccountRow, owner: str) -> int:
         """The number that all our writes for this account carry."""
         return int(await self._pool.fetchval(_sql["take_term"], account.workspace_id, account.id, owner))
@@ -156,4 +178,5 @@ def _account(row: asyncpg.Record) -> AccountRow:
         age_seconds=row["age_seconds"],
         leaving=row["leaving"],
         secrets=frozenset(row["secrets"]),
+        connection=OwnConnection(row["api_id"], row["api_hash_sealed"], row["proxy_sealed"]),
     )

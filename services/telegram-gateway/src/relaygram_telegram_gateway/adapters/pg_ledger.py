@@ -105,16 +105,7 @@ class Ledger:
         """
         try:
             async with self._pool.acquire() as connection, connection.transaction():
-                rows = await connection.fetch(
-                    _sql["admit"],
-                    self._account_id,
-                    self._term,
-                    self._max_attempts,
-                    [job.job_id for job in jobs],
-                    [job.campaign_id for job in jobs],
-                    [job.contact_id for job in jobs],
-                    [job.step for job in jobs],
-                )
+                rows = await self._judged(connection, jobs)
                 admitted = {row["job_id"]: _admitted(row) for row in rows}
                 bodies = await self._keep_bodies(
                     connection, {job: one for job, one in admitted.items() if one.decision == "send"}, text_of
@@ -122,6 +113,25 @@ class Ledger:
         except asyncpg.PostgresError as error:
             raise _translated(error) from error
         return admitted, bodies
+
+    async def _judged(self, connection: Any, jobs: Sequence[SendJob]) -> list[asyncpg.Record]:
+        who = (self._account_id, self._term, self._max_attempts)
+        tests = [job for job in jobs if not job.campaign_id]
+        rows: list[asyncpg.Record] = []
+        if tests:
+            jobs = [job for job in jobs if job.campaign_id]
+            contacts = [job.contact_id for job in tests]
+            rows = await connection.fetch(_sql["admit_tests"], *who, [job.job_id for job in tests], contacts)
+        if jobs:
+            rows += await connection.fetch(
+                _sql["admit"],
+                *who,
+                [job.job_id for job in jobs],
+                [job.campaign_id for job in jobs],
+                [job.contact_id for job in jobs],
+                [job.step for job in jobs],
+            )
+        return rows
 
     async def _keep_bodies(
         self, connection: Any, sends: Mapping[UUID, Admitted], text_of: Callable[[Admitted], str]
@@ -166,13 +176,17 @@ class Ledger:
         if jobs:
             await self._fenced(("withdraw", self._account_id, self._term, list(jobs)))
 
+    async def close_tests(self, jobs: Sequence[UUID]) -> None:
+        """The ends of these test sends are told."""
+        await self._pool.execute(_sql["close_tests"], self._account_id, list(jobs))
+
     async def usage(self) -> Usage:
         """What the account sent in the last hour and day."""
         row = await self._pool.fetchrow(_sql["usage"], self._account_id)
         return Usage(row["last_hour"], row["last_day"]) if row is not None else Usage(0, 0)
 
     async def open_campaigns(self) -> set[int]:
-        """Campaigns, ended ones among them, with messages whose outcome is open."""
+        """Campaigns, ended ones among them, with messages whose outcome is open; 0 when there are test sends."""
         rows = await self._pool.fetch(_sql["open_campaigns"], self._account_id)
         return {row["campaign_id"] for row in rows}
 

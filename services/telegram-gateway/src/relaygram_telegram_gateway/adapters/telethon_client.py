@@ -6,7 +6,7 @@ import ipaddress
 import itertools
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -15,6 +15,7 @@ from telethon.crypto import aes, rsa
 from telethon.sessions import StringSession
 from telethon.tl import functions
 
+from relaygram_common.proxy_address import ProxyAddress, parse_proxy
 from relaygram_telegram_gateway.adapters.telethon_connection import Fence, fenced_connection
 from relaygram_telegram_gateway.adapters.telethon_errors import telegram_error
 from relaygram_telegram_gateway.core.telegram_errors import TelegramError
@@ -47,6 +48,10 @@ class TelegramRefusedError(Exception):
         self.error = error
 
 
+class ProxyFailedError(ConnectionError):
+    """The account's proxy is not there, does not know us, or does not reach Telegram."""
+
+
 class WrongAddressError(RuntimeError):
     """A client of an installation with a sandbox would have gone elsewhere."""
 
@@ -61,8 +66,9 @@ class TelegramPlace:
 
     sandbox: tuple[str, int] | None
     api_id: int
-    api_hash: str
+    api_hash: str = field(repr=False)
     connect_seconds: float
+    proxy: ProxyAddress | None = None
 
     @staticmethod
     def from_settings(settings: GatewaySettings) -> "TelegramPlace":
@@ -79,6 +85,7 @@ class TelegramPlace:
             settings.telegram_api_id or 1,
             settings.telegram_api_hash or "sandbox",
             settings.connect_timeout_seconds,
+            parse_proxy(settings.telegram_proxy) if settings.telegram_proxy else None,
         )
 
     def session(self, saved: str) -> StringSession:
@@ -100,6 +107,21 @@ class TelegramPlace:
             raise WrongAddressError(f"a client pointed at {session.server_address}:{session.port}, not at the sandbox")
 
     @property
+    def telethon_proxy(self) -> dict[str, Any] | None:
+        """The proxy as Telethon takes it; names are looked up by the proxy."""
+        proxy = self.proxy
+        if proxy is None:
+            return None
+        return {
+            "proxy_type": proxy.scheme,
+            "addr": proxy.host,
+            "port": proxy.port,
+            "rdns": True,
+            "username": proxy.username,
+            "password": proxy.password,
+        }
+
+    @property
     def uses_ipv6(self) -> bool:
         """Telethon falls back to the real Telegram when this does not fit the address."""
         return self.sandbox is not None and ipaddress.ip_address(self.sandbox[0]).version == 6
@@ -119,6 +141,7 @@ class TelegramLink:
             place.api_id,
             place.api_hash,
             connection=fenced_connection(self.fence),
+            proxy=place.telethon_proxy,
             use_ipv6=place.uses_ipv6,
             flood_sleep_threshold=0,
             request_retries=1,
@@ -146,6 +169,8 @@ class TelegramLink:
             refused = telegram_error(error)
             if refused is not None:
                 raise TelegramRefusedError(refused) from error
+            if self.fence.proxy_problem is not None and isinstance(error, CONNECTION_ERRORS):
+                raise ProxyFailedError(f"no way through the proxy: {self.fence.proxy_problem}") from error
             if isinstance(error, CONNECTION_ERRORS) or _is_stray_cancellation(error):
                 raise ConnectionError(str(error) or type(error).__name__) from error
             raise

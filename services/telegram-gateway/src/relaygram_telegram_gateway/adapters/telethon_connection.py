@@ -11,6 +11,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
+from python_socks import ProxyError
 from telethon.network.connection import ConnectionTcpAbridged
 from telethon.network.connection.connection import Connection
 
@@ -29,6 +30,7 @@ class Fence:
         self._lease_is_valid = lease_is_valid
         self._connection: Any = None
         self.last_heard_at = 0.0  # event loop's clock
+        self.proxy_problem: str | None = None  # why the proxy let nothing through, at the last try
         self.ended = asyncio.Event()
 
     def demand(self) -> None:
@@ -62,7 +64,15 @@ def fenced_connection(fence: Fence) -> type[Connection]:
         async def _connect(self, timeout: float | None = None, ssl: Any = None) -> None:
             fence.demand()
             fence.attach(self)
-            await super()._connect(timeout=timeout, ssl=ssl)
+            fence.proxy_problem = None
+            try:
+                await super()._connect(timeout=timeout, ssl=ssl)
+            except (OSError, ProxyError) as error:
+                if not self._proxy:
+                    raise
+                # Telethon tries again and then tells only that it failed.
+                fence.proxy_problem = str(error) or type(error).__name__
+                raise ConnectionError(fence.proxy_problem) from error
 
         def _init_conn(self) -> None:
             # Connecting took time.

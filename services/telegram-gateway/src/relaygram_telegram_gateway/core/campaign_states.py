@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+# Test sends and opt-out confirmations are no campaign's: nobody pauses them.
+NO_CAMPAIGN = 0
+
 
 @dataclass(frozen=True, slots=True)
 class CampaignState:
@@ -66,6 +69,8 @@ class CampaignStates:
 
     def runs(self, campaign_id: int) -> bool:
         """Whether messages of this campaign may leave now. Never heard of: no."""
+        if campaign_id == NO_CAMPAIGN:
+            return True
         known = self._heard.get(campaign_id)
         return known is not None and known.state.state == "running"
 

@@ -57,6 +57,10 @@ REFUSALS: dict[str, Verdict] = {
     "PHONE_PASSWORD_FLOOD": Verdict("disabled", "Too many log-ins of this phone number: try again tomorrow."),
     "ACCESS_TOKEN_INVALID": Verdict("disabled", "Telegram does not know this bot token."),
     "ACCESS_TOKEN_EXPIRED": Verdict("disabled", "This bot token is no longer valid."),
+    "SESSION_OF_A_BOT": Verdict("disabled", "This log-in belongs to a bot: connect it as kind bot, by its token."),
+    "SESSION_OF_A_USER": Verdict("disabled", "This log-in belongs to a person: connect it as kind user."),
+    "AUTH_KEY_UNREGISTERED": Verdict("disabled", "Telegram does not know this session (any more): log in anew."),
+    "AUTH_KEY_NOT_FOUND": Verdict("disabled", "Telegram does not know this session (any more): log in anew."),
     "SESSION_STRING_INVALID": Verdict("disabled", "This is not a session string of Telethon."),
 }
 

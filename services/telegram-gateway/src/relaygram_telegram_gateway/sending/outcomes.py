@@ -60,7 +60,7 @@ class Aftermath:
         if refused.stale_peer and findable and held.peer is not None and not held.re_resolved:
             self._find_anew(held)
             return
-        if refused.pauses_campaign:
+        if refused.pauses_campaign and held.job.campaign_id:  # not for one person's test
             self.recorder.pause_campaign(held.job.campaign_id)
         chat = held.peer.user_id if held.peer else None
         self.recorder.record(

@@ -11,6 +11,7 @@ from relaygram_common.jetstream.acks import in_progress
 from relaygram_telegram_gateway.adapters.nats_jobs import JOB_ERRORS, JobFeed, remove_consumer
 from relaygram_telegram_gateway.adapters.pg_accounts import AccountRow
 from relaygram_telegram_gateway.adapters.telethon_client import TelegramLink, TelegramRefusedError
+from relaygram_telegram_gateway.core.campaign_states import NO_CAMPAIGN
 from relaygram_telegram_gateway.core.limiter import CompletionWindow
 from relaygram_telegram_gateway.core.outcomes import Wait
 from relaygram_telegram_gateway.core.telegram_errors import outcome_of
@@ -127,7 +128,7 @@ class Sender:
         """Connect, and connect anew whenever the connection is lost; each time with a client of its own."""
         work, failures = self.work, 0
         while True:
-            link = TelegramLink(work.tools.place, self._session, work.lease.is_valid)
+            link = TelegramLink(work.place, self._session, work.lease.is_valid)
             began = work.now()
             try:
                 await link.connect()
@@ -225,7 +226,8 @@ class Sender:
         opened = await work.ledger.open_campaigns()
         campaigns = {state.campaign_id: state for state in work.tools.states.of_account(work.account.id)}
         settling = self.intake.settling = opened - campaigns.keys()
-        self.wire.answering = {campaign for campaign, state in campaigns.items() if state.mode == "auto_reply"}
+        answering = {campaign for campaign, state in campaigns.items() if state.mode == "auto_reply"}
+        self.wire.answering = answering | {NO_CAMPAIGN}  # somebody waits for these
         for campaign in list(feeds):
             if campaign not in settling and (campaign not in campaigns or campaigns[campaign].state != "running"):
                 await feeds.pop(campaign).stop()

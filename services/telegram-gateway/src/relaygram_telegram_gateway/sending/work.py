@@ -60,9 +60,12 @@ class Tools:
 class Work:
     """One account's jobs in hand."""
 
-    def __init__(self, tools: Tools, account: AccountRow, ledger: Ledger, lease: Lease, term: int) -> None:
+    def __init__(
+        self, tools: Tools, account: AccountRow, place: TelegramPlace, ledger: Ledger, lease: Lease, term: int
+    ) -> None:
         self.tools = tools
         self.account = account
+        self.place = place
         self.ledger = ledger
         self.lease = lease
         self.term = term

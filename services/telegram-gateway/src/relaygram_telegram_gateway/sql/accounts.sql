@@ -3,14 +3,17 @@
 select a.id, a.workspace_id, a.kind, a.status, a.status_reason, a.backing_off_until, a.telegram_user_id, a.handle,
        a.limits, a.version, extract(epoch from now() - a.created_at)::float8 as age_seconds,
        a.deleted_at is not null or a.status = 'logged_out' as leaving,
-       coalesce((select array_agg(s.kind) from control.login_secrets s where s.account_id = a.id), '{}') as secrets
+       coalesce((select array_agg(s.kind) from control.login_secrets s where s.account_id = a.id), '{}') as secrets,
+       o.api_id, o.api_hash_sealed, o.proxy_sealed
   from control.telegram_accounts a
+  left join control.account_connections o on o.account_id = a.id
  where a.deleted_at is null
        and (a.status in ('active', 'backing_off')
             or a.status in ('new', 'code_required', 'password_required')
                and exists (select from control.login_secrets s where s.account_id = a.id))
     or (a.deleted_at is not null or a.status = 'logged_out')
        and (exists (select from telegram.sessions t where t.account_id = a.id)
+            or o.account_id is not null
             or exists (select from telegram.logins t where t.account_id = a.id)
             or exists (select from control.login_secrets s where s.account_id = a.id))
  order by a.id;
@@ -74,6 +77,24 @@ delete from telegram.logins where account_id = $1;
 -- name: take_term
 -- A new owner's first write: writes of all earlier owners are refused from now on.
 select telegram.take_term($1::int8, $2::int8, $3::text) as term;
+
+-- name: release_term
+-- Let go of: the api shows no gateway for the account. A later owner's term is not touched.
+update telegram.fences set running = false where account_id = $1 and term = $2;
+
+-- name: say_alive
+-- What a gateway owns that was silent for long, nobody runs. Those that have been gone for a day are forgotten.
+with gone as (delete from telegram.gateways where seen_at < now() - interval '1 day')
+insert into telegram.gateways (instance, seen_at) values ($1, now())
+on conflict (instance) do update set seen_at = excluded.seen_at;
+
+-- name: say_goodbye
+-- A gateway that ends in order.
+delete from telegram.gateways where instance = $1;
+
+-- name: forget_connection
+-- After logging out.
+delete from control.account_connections where account_id = $1;
 
 -- name: has_had_owner
 -- Whether anybody ever ran the account: then a lost lease bucket may hide an owner.
