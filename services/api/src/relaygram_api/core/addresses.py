@@ -35,3 +35,13 @@ def normal_user_id(text: str) -> int:
     if not bare.isascii() or not bare.isdigit() or len(bare) > 19 or not 0 < int(bare) <= _MAX_ID:
         raise ValueError("is not a Telegram user id: a positive integer")
     return int(bare)
+
+
+def handle_text(handle: str) -> str:
+    """What an erased person's fingerprint of a handle is made of."""
+    return f"handle:{handle}"
+
+
+def user_id_text(user_id: int) -> str:
+    """What an erased person's fingerprint of a Telegram id is made of. (That of a phone is the phone's own hash.)"""
+    return f"telegram_user_id:{user_id}"

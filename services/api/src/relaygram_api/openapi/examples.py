@@ -59,6 +59,11 @@ THINGS: Final[dict[str, Any]] = {
         "last_name": "Doe", "status": "replied", "last_message_at": "2026-04-21T16:02:45Z",
         "last_reply_at": "2026-04-21T16:05:11Z", "tags": ["vip"],
     },
+    "Suppression": {
+        "id": 41, "telegram_user_id": None, "handle": "@jane_doe", "phone": None, "erased": False,
+        "reason": "asked us to stop", "created_at": "2026-04-21T16:10:00Z",
+    },
+    "Suppressed": {"received": 1, "added": 1, "already_listed": 0, "rejected": 0, "errors": []},
 }  # fmt: skip
 _MADE: Final = {
     **_CAMPAIGN, "id": 2, "name": "Support triage", "trigger_keyword": "help",
