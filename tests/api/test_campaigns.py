@@ -8,53 +8,6 @@ from relaygram_api.core.campaign_rules import template_problem
 from tests.api.log_rows import row, write_log
 from tests.api.support import Api
 
-# The fields of the seed's example, in its order, then ours.
-SEED_FIELDS = [
-    "id", "name", "mode", "trigger_keyword", "status", "telegram_account_id", "scheduled_at", "started_at",
-    "completed_at", "total_contacts", "sent_count", "failed_count",
-]  # fmt: skip
-OUR_FIELDS = [
-    "status_reason", "next_send_at", "waiting_for", "pending_count", "read_count", "reply_count", "created_at",
-    "updated_at", "time_zone", "quiet_hours", "reference", "entity_id", "application_id", "attachments",
-]  # fmt: skip
-
-
-async def test_the_seeds_create_and_list_examples(api: Api) -> None:
-    account_id = await api.account()
-    answer = await api.call(
-        "POST",
-        "/campaigns",
-        status=201,
-        json={
-            "name": "Support triage",
-            "mode": "auto_reply",
-            "trigger_keyword": "help",
-            "telegram_account_id": account_id,
-            "body": "Hey! A human will follow up within one business hour.",
-        },
-    )
-    made = answer["data"]
-    assert answer["meta"] == {}
-    assert set(made) == {*SEED_FIELDS, "body", *OUR_FIELDS}
-    assert [made[field] for field in SEED_FIELDS[1:]] == [
-        "Support triage", "auto_reply", "help", "draft", account_id, None, None, None, 0, 0, 0,
-    ]  # fmt: skip
-    listed = await api.call("GET", "/campaigns")
-    assert listed["data"][0] == made
-    assert set(listed["meta"]) == {"pagination", "cursor"}
-    assert set(listed["meta"]["pagination"]) == {"current_page", "per_page", "total", "last_page"}
-    assert listed["meta"]["pagination"]["per_page"] == 25
-    started = await api.data("POST", f"/campaigns/{made['id']}/start")
-    assert started["started_at"].endswith("Z")
-    assert len(started["started_at"]) == len("2026-04-18T09:14:02Z")
-
-
-async def test_the_seeds_partial_update_example(api: Api) -> None:
-    made = await api.campaign(mode="auto_reply", trigger_keyword="pricing")
-    changed = await api.data("PUT", f"/campaigns/{made['id']}", json={"trigger_keyword": "price"})
-    assert changed == {**made, "trigger_keyword": "price", "updated_at": changed["updated_at"]}
-    assert await api.data("PATCH", f"/campaigns/{made['id']}", json={}) == changed
-
 
 async def test_all_writable_fields_come_back(api: Api) -> None:
     fields: dict[str, Any] = {
@@ -134,6 +87,59 @@ def test_templates_must_be_well_formed(body: str, is_good: bool) -> None:
     assert (template_problem(body) is None) == is_good
 
 
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+async def test_only_the_supplied_fields_change(api: Api, method: str) -> None:
+    made = await api.campaign(reference="spring", time_zone="Asia/Tokyo")
+    path = f"/campaigns/{made['id']}"
+    assert await api.data(method, path, json={}) == made
+    for change in (
+        {"name": "Other"},
+        {"body": "New"},
+        {"reference": None},
+        {"quiet_hours": {"start": "22:00", "end": "06:00"}},
+    ):
+        before = await api.data("GET", path)
+        after = await api.data(method, path, json=change)
+        assert after == {**before, **change, "updated_at": after["updated_at"]}
+
+
+@pytest.mark.parametrize("field", ["name", "mode", "telegram_account_id", "body"])
+async def test_null_clears_no_field_that_must_be_there(api: Api, field: str) -> None:
+    made = await api.campaign()
+    assert list(await api.errors("PUT", f"/campaigns/{made['id']}", json={field: None})) == [field]
+
+
+async def test_an_auto_reply_keeps_its_keyword(api: Api) -> None:
+    made = await api.campaign(mode="auto_reply", trigger_keyword="hi")
+    path = f"/campaigns/{made['id']}"
+    assert list(await api.errors("PUT", path, json={"trigger_keyword": None})) == ["trigger_keyword"]
+    broadcast = await api.campaign()
+    wrong = await api.errors("PUT", f"/campaigns/{broadcast['id']}", json={"mode": "auto_reply"})
+    assert list(wrong) == ["trigger_keyword"]
+
+
+async def test_unknown_fields_of_a_change_are_named(api: Api) -> None:
+    made = await api.campaign()
+    wrong = await api.errors("PUT", f"/campaigns/{made['id']}", json={"status": "running", "sent_count": 5, "id": 1})
+    assert set(wrong) == {"status", "sent_count", "id"}
+
+
+@pytest.mark.parametrize("end", ["stopped", "completed"])
+async def test_what_has_ended_can_not_be_changed(api: Api, end: str) -> None:
+    campaign = await api.broadcast(contacts=1)
+    path = f"/campaigns/{campaign['id']}"
+    await api.call("POST", f"{path}/start")
+    moved = "select outcome from control.transition($1, $2, $3, 'x')"
+    action = {"stopped": "stop", "completed": "complete"}[end]
+    await api.sql(moved, api.workspace_id, campaign["id"], action, role="relaygram_dispatcher")
+    before = await api.data("GET", path)
+    refused = await api.call("PUT", path, status=409, json={"name": "B"})
+    assert refused["code"] == "not_changeable"
+    assert end in refused["message"]
+    await api.call("PATCH", path, status=409, json={})
+    assert await api.data("GET", path) == before
+
+
 async def test_account_and_mode_change_in_draft_only(api: Api) -> None:
     campaign, other = await api.broadcast(), await api.account()
     path = f"/campaigns/{campaign['id']}"
@@ -163,8 +169,56 @@ async def test_lists_filter_by_status_mode_and_name(api: Api) -> None:
     assert set(await api.errors("GET", "/campaigns?status=x&mode=y")) == {"status", "mode"}
 
 
+async def test_lists_are_newest_first_and_walked_by_page_or_cursor(api: Api) -> None:
+    account_id = await api.account()
+    made = [(await api.campaign(account_id, name=f"Walk {number}"))["id"] for number in range(7)]
+    pages = [await api.data("GET", "/campaigns", params={"q": "walk", "per_page": 3, "page": n}) for n in (1, 2, 3, 4)]
+    assert [one["id"] for page in pages for one in page] == made[::-1]
+    page = await api.call("GET", "/campaigns", params={"q": "walk", "per_page": 3})
+    seen = [one["id"] for one in page["data"]]
+    newer = (await api.campaign(account_id, name="Walk on"))["id"]  # a cursor neither skips nor repeats
+    while cursor := page["meta"]["cursor"]["next"]:
+        page = await api.call("GET", "/campaigns", params={"q": "walk", "per_page": 2, "cursor": cursor})
+        seen += [one["id"] for one in page["data"]]
+    assert seen == made[::-1]
+    assert newer not in seen
+    assert page["meta"]["pagination"]["total"] == 8
+
+
+async def test_a_cursor_is_for_the_list_it_was_made_for(api: Api) -> None:
+    for number in range(3):
+        await api.campaign(name=f"List {number}")
+    page = await api.call("GET", "/campaigns", params={"q": "list", "per_page": 1})
+    cursor = page["meta"]["cursor"]["next"]
+    assert await api.data("GET", "/campaigns", params={"q": "list", "cursor": cursor})
+    for other in ({}, {"q": "lists"}, {"q": "list", "mode": "broadcast"}, {"q": "list", "status": "draft"}):
+        wrong = await api.errors("GET", "/campaigns", params={**other, "cursor": cursor})
+        assert list(wrong) == ["cursor"]
+    with_page = await api.errors("GET", "/campaigns", params={"q": "list", "cursor": cursor, "page": 2})
+    assert list(with_page) == ["page"]
+    log = await api.errors("GET", f"/campaigns/{page['data'][0]['id']}/logs", params={"cursor": cursor})
+    assert list(log) == ["cursor"]
+
+
+@pytest.mark.parametrize(
+    ("params", "wrong"),
+    [
+        ({"per_page": 0}, "per_page"), ({"per_page": -1}, "per_page"), ({"per_page": "x"}, "per_page"),
+        ({"per_page": ""}, "per_page"), ({"per_page": "1.5"}, "per_page"), ({"per_page": "9" * 5000}, "per_page"),
+        ({"page": 0}, "page"), ({"page": -1}, "page"), ({"page": "x"}, "page"), ({"page": 2**63}, "page"),
+        ({"page": "9" * 5000}, "page"), ({"status": "deleted"}, "status"), ({"mode": "sequence"}, "mode"),
+        ({"q": "\0"}, "q"), ({"q": "x" * 256}, "q"), ({"cursor": "x"}, "cursor"), ({"cursor": ""}, "cursor"),
+        ({"cursor": "é"}, "cursor"), ({"cursor": "LTE.AAAA"}, "cursor"), ({"cursor": "MS54"}, "cursor"),
+    ],
+)  # fmt: skip
+async def test_wrong_list_parameters_are_422_by_name(api: Api, params: dict[str, Any], wrong: str) -> None:
+    assert list(await api.errors("GET", "/campaigns", params=params)) == [wrong]
+
+
 async def test_lists_are_cut_to_a_hundred_and_empty_past_the_end(api: Api) -> None:
     cut = await api.call("GET", "/campaigns", params={"per_page": 101})
+    assert cut["meta"]["pagination"]["per_page"] == 100
+    cut = await api.call("GET", "/campaigns", params={"per_page": 10**30})
     assert cut["meta"]["pagination"]["per_page"] == 100
     past = await api.call("GET", "/campaigns", params={"page": 99999})
     assert (past["data"], past["meta"]["pagination"]["current_page"]) == ([], 99999)

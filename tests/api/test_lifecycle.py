@@ -13,54 +13,116 @@ from relaygram_local_stack.servers import NatsServer
 from tests.api.support import Api
 from tests.support.waiting import eventually
 
-# (state, action) → status of the answer and state after it; what is missing is 409 and changes nothing.
+# (state, action) → (status, status_reason) after it; what is missing is 409 and changes nothing. `account_down` is
+# paused because its account is, and the account still is.
 ALLOWED = {
-    ("draft", "start"): "running", ("running", "start"): "running", ("paused", "start"): "running",
-    ("running", "pause"): "paused", ("paused", "pause"): "paused",
-    ("draft", "stop"): "stopped", ("running", "stop"): "stopped", ("paused", "stop"): "stopped",
-    ("stopped", "stop"): "stopped",
+    ("draft", "start"): ("running", None),
+    ("running", "start"): ("running", None),
+    ("paused", "start"): ("running", None),
+    ("content_error", "start"): ("running", None),
+    ("account_down", "start"): ("paused", "account_down"),
+    ("running", "pause"): ("paused", "user"),
+    ("paused", "pause"): ("paused", "user"),
+    ("content_error", "pause"): ("paused", "user"),
+    ("account_down", "pause"): ("paused", "user"),
+    ("draft", "stop"): ("stopped", None),
+    ("running", "stop"): ("stopped", None),
+    ("paused", "stop"): ("stopped", None),
+    ("content_error", "stop"): ("stopped", None),
+    ("account_down", "stop"): ("stopped", None),
+    ("stopped", "stop"): ("stopped", None),
+}
+# These answer 200 without a change: no new version, nothing in the outbox.
+NO_OPS = {("running", "start"), ("account_down", "start"), ("paused", "pause"), ("stopped", "stop")}
+TARGETS = {"start": "running", "pause": "paused", "stop": "stopped"}
+STATES = {
+    "draft": [], "running": ["start"], "paused": ["start", "pause"], "stopped": ["stop"], "completed": ["start"],
+    "content_error": ["start"], "account_down": ["start"],
 }  # fmt: skip
 
 
 async def campaign_in(api: Api, state: str) -> int:
-    campaign = await api.broadcast(contacts=1)
-    path: str = f"/campaigns/{campaign['id']}"
-    for action in {"draft": [], "running": ["start"], "paused": ["start", "pause"], "stopped": ["stop"]}.get(
-        state, ["start"]
-    ):
-        await api.call("POST", f"{path}/{action}")
-    if state == "completed":
-        await api.sql(
-            "select outcome from control.transition($1, $2, 'complete', 'dispatcher')",
-            api.workspace_id,
-            campaign["id"],
-            role="relaygram_dispatcher",
-        )
+    """A broadcast with one contact, brought there by whoever does that."""
+    account_id = await api.account(status="code_required" if state == "account_down" else "active")
+    campaign = await api.campaign(account_id)
     campaign_id: int = campaign["id"]
+    await api.import_csv(campaign_id, "handle\nsomebody\n")
+    for action in STATES[state]:
+        await api.call("POST", f"/campaigns/{campaign_id}/{action}")
+    if by_dispatcher := {"completed": "complete", "content_error": "content_error"}.get(state):
+        moved = "select outcome from control.transition($1, $2, $3, 'dispatcher')"
+        await api.sql(moved, api.workspace_id, campaign_id, by_dispatcher, role="relaygram_dispatcher")
     return campaign_id
 
 
+async def version(api: Api, campaign_id: int) -> int:
+    number: int = await api.sql("select version from control.campaigns where id = $1", campaign_id)
+    return number
+
+
+async def announced(api: Api, nats_url: str, campaign_id: int) -> dict[str, int]:
+    """How often each subject about this campaign was published, when the outbox has nothing of it any more."""
+    left = "select count(*) from control.outbox where (body ->> 'campaign_id')::bigint = $1"
+
+    async def is_relayed() -> bool:
+        return bool(await api.sql(left, campaign_id) == 0)
+
+    await eventually(is_relayed)
+    client = await nats.connect(nats_url)
+    try:
+        counts: dict[str, int] = {}
+        for stream, subjects in (("CAMPAIGN_COMMANDS", "campaign.command.*"), ("CAMPAIGN_EVENTS", "campaign.event")):
+            kinds = f"{subjects}.*.{campaign_id}" if "command" in subjects else f"{subjects}.*.*.{campaign_id}"
+            info = await client.jetstream().stream_info(stream, subjects_filter=kinds)
+            for subject, count in (info.state.subjects or {}).items():
+                words = subject.split(".")
+                counts[words[2] if words[1] == "command" else words[3]] = count
+        return counts
+    finally:
+        await client.close()
+
+
 @pytest.mark.parametrize("action", ["start", "pause", "stop"])
-@pytest.mark.parametrize("state", ["draft", "running", "paused", "completed", "stopped"])
+@pytest.mark.parametrize("state", STATES)
 async def test_every_state_and_action(api: Api, state: str, action: str) -> None:
     campaign_id = await campaign_in(api, state)
-    after = ALLOWED.get((state, action))
-    answer = await api.call("POST", f"/campaigns/{campaign_id}/{action}", status=200 if after else 409)
-    if after is None:
-        assert state in answer["message"]
+    path, allowed = f"/campaigns/{campaign_id}", ALLOWED.get((state, action))
+    before, version_before = await api.data("GET", path), await version(api, campaign_id)
+    answer = await api.call("POST", f"{path}/{action}", status=200 if allowed else 409)
+    after = await api.data("GET", path)
+    if allowed is None:
         assert answer["code"] == "transition_refused"
+        assert f"from {state} to {TARGETS[action]}" in answer["message"]
+        assert after == before
     else:
-        assert answer["data"]["status"] == after
-    assert (await api.data("GET", f"/campaigns/{campaign_id}"))["status"] == (after or state)
+        assert answer["data"] == after
+        assert (after["status"], after["status_reason"]) == allowed
+    is_a_change = allowed is not None and (state, action) not in NO_OPS
+    assert await version(api, campaign_id) == version_before + is_a_change
 
 
-async def test_ten_starts_at_once_are_as_good_as_one(api: Api) -> None:
-    campaign_id = await campaign_in(api, "draft")
-    found = await asyncio.gather(*(api.data("POST", f"/campaigns/{campaign_id}/start") for _ in range(10)))
-    assert {one["status"] for one in found} == {"running"}
-    assert len({one["started_at"] for one in found}) == 1
-    version = await api.sql("select version from control.campaigns where id = $1", campaign_id)
-    assert version == 3  # made, contacts, started
+@pytest.mark.parametrize(
+    ("state", "action", "event", "happens"),
+    [
+        ("draft", "start", "started", 1), ("running", "start", "started", 0), ("paused", "start", "resumed", 1),
+        ("running", "pause", "paused", 1), ("account_down", "pause", "paused", 1), ("running", "stop", "stopped", 1),
+        ("stopped", "stop", "stopped", 0),
+    ],
+)  # fmt: skip
+async def test_ten_calls_at_once_are_one_transition_one_command_and_one_event(
+    api: Api, provisioned_nats: NatsServer, state: str, action: str, event: str, happens: int
+) -> None:
+    campaign_id = await campaign_in(api, state)
+    version_before = await version(api, campaign_id)
+    told_before = await announced(api, provisioned_nats.url, campaign_id)
+    found = await asyncio.gather(*(api.data("POST", f"/campaigns/{campaign_id}/{action}") for _ in range(10)))
+    assert all(one == found[0] for one in found)
+    assert found[0]["status"] == TARGETS[action]
+    assert await version(api, campaign_id) == version_before + happens
+    told = await announced(api, provisioned_nats.url, campaign_id)
+    assert told.get(action, 0) == told_before.get(action, 0) + happens
+    assert told.get(event, 0) == told_before.get(event, 0) + happens
+    assert sum(told.values()) == sum(told_before.values()) + 2 * happens
 
 
 async def test_a_broadcast_without_contacts_is_422_no_contacts(api: Api) -> None:
@@ -169,3 +231,37 @@ async def test_commands_events_and_state_reach_nats(api: Api, provisioned_nats: 
         await eventually(is_gone)
     finally:
         await client.close()
+
+
+@pytest.mark.parametrize("action", ["start", "pause", "stop"])
+async def test_what_is_not_there_or_deleted_is_404(api: Api, action: str) -> None:
+    await api.call("POST", f"/campaigns/999999/{action}", status=404)
+    campaign_id = await campaign_in(api, "running")
+    await api.call("DELETE", f"/campaigns/{campaign_id}", status=204)
+    await api.call("POST", f"/campaigns/{campaign_id}/{action}", status=404)
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_delete_works_from_any_state(api: Api, state: str) -> None:
+    campaign_id = await campaign_in(api, state)
+    await api.call("DELETE", f"/campaigns/{campaign_id}", status=204)
+    await api.call("DELETE", f"/campaigns/{campaign_id}", status=404)
+
+
+async def test_controls_need_campaigns_control_alone(api: Api) -> None:
+    campaign_id = await campaign_in(api, "draft")
+    async with api.bearing(await api.token_with("campaigns:control")) as controller:
+        for action in ("start", "pause", "start", "stop"):
+            done = await controller.post(f"/api/v1/campaigns/{campaign_id}/{action}")
+            assert done.status_code == 200
+    async with api.bearing(await api.token_with("campaigns:read", "campaigns:write")) as writer:
+        refused = await writer.post(f"/api/v1/campaigns/{campaign_id}/start")
+        assert (refused.status_code, refused.json()["code"]) == (403, "missing_ability")
+
+
+async def test_a_keyed_start_is_answered_again_with_its_etag(api: Api) -> None:
+    campaign_id = await campaign_in(api, "draft")
+    path = f"/api/v1/campaigns/{campaign_id}/start"
+    first, again = [await api.client.post(path, headers={"Idempotency-Key": f"start-{campaign_id}"}) for _ in range(2)]
+    assert again.headers["idempotent-replayed"] == "true"
+    assert (again.content, again.headers["etag"]) == (first.content, first.headers["etag"])
