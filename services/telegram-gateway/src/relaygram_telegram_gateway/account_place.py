@@ -9,7 +9,7 @@ from relaygram_telegram_gateway.adapters.telethon_client import TelegramPlace
 
 
 def place_of(account: AccountRow, installation: TelegramPlace, sealer: Sealer) -> TelegramPlace:
-    """The account's application and proxy. Raises SealError when they do not open with our keys."""
+    """The account's application and proxy. Raises SealError or ValueError: not ours to read."""
     own, place, owner = account.connection, installation, f"account:{account.id}"
     if own.proxy_sealed is not None:
         place = replace(place, proxy=parse_proxy(sealer.open(own.proxy_sealed, owner=f"{owner}:proxy")))

@@ -157,7 +157,7 @@ class AccountRunner:
             return
         try:
             place = place_of(account, self._tools.sending.place, self._tools.sealer)
-        except SealError as error:
+        except (SealError, ValueError) as error:
             log.error("connection.unreadable", account_id=account.id, error=str(error))
             place = None
         if account.leaving:

@@ -240,6 +240,10 @@ class TelegramLink:
         with contextlib.suppress(Exception, asyncio.CancelledError):
             async with asyncio.timeout(_DISCONNECT_SECONDS):
                 await self._client.disconnect()
+        # Why it was disconnected (an unknown key, for one) Telethon also keeps in a future that nobody else asks.
+        reason = self._client._sender._disconnected
+        if reason.done() and not reason.cancelled():
+            reason.exception()
 
 
 def _is_stray_cancellation(error: BaseException) -> bool:
