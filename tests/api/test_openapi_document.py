@@ -76,7 +76,8 @@ def test_every_error_has_its_code_words_and_an_example_of_each(name: str, operat
             demand_valid(example["value"], content["schema"])
             assert example["value"]["code"] == word
             assert ("errors" in example["value"]) == (status == "422")
-        assert ("Retry-After" in resolved(response)["headers"]) == (status in ("429", "503"))
+        tells_when = status in ("429", "503") or "idempotency_key_in_use" in words
+        assert ("Retry-After" in resolved(response)["headers"]) == tells_when
 
 
 @each_operation

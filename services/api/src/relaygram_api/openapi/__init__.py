@@ -95,7 +95,7 @@ def _complete(operation: dict[str, Any], route: APIRoute, method: str, schemas: 
         statuses |= {int(status)} - {422}
         del responses[status]
     for status, response in responses.items():
-        _complete_answer(operation["operationId"], status, response, kinds)
+        _complete_answer(operation["operationId"], status, response, kinds, schemas)
     error_answers.add_errors(operation, statuses, kinds)
 
 
@@ -134,25 +134,37 @@ def _statuses(operation: dict[str, Any], *, needs_ability: bool) -> set[int]:
     return statuses
 
 
-def _complete_answer(operation_id: str, status: str, response: dict[str, Any], kinds: set[str]) -> None:
+def _complete_answer(
+    operation_id: str, status: str, response: dict[str, Any], kinds: set[str], schemas: dict[str, Any]
+) -> None:
     if response["description"] == "Successful Response":
         response["description"] = prose.ANSWERS.get(status, "Done.")
     names = [headers.REQUEST_ID, *(headers.RATE_LIMIT if operation_id != "login" else ())]
     response.setdefault("headers", {}).update(
         headers.references(*names, *([headers.REPLAYED] if "POST" in kinds else []))
     )
-    content = response.get("content", {}).get("application/json", {})
-    name = _referenced(content)
-    thing = examples.ANSWERS.get(operation_id) or examples.THINGS.get(name.removesuffix("Answer").removesuffix("List"))
-    if thing is not None and name.endswith("Answer"):
-        content["example"] = {"data": thing, "meta": {}}
-    elif thing is not None:
-        content["example"] = {"data": [thing], "meta": examples.EMPTY_PAGE}
+    for kind, media in response.get("content", {}).items():
+        if kind != "application/json":
+            media["example"] = examples.FILES.get(operation_id, "")
+        elif name := _referenced(media):
+            media["example"] = _example(operation_id, schemas[name], schemas)
+
+
+def _example(operation_id: str, envelope: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    """An envelope with the example of what it holds."""
+    data = envelope["properties"]["data"]
+    one = examples.ANSWERS.get(operation_id) or examples.THINGS.get(_referenced({"schema": data.get("items", data)}))
+    meta = schemas.get(_referenced({"schema": envelope["properties"]["meta"]}), {}).get("required", ())
+    return {
+        "data": [one] if "items" in data else one,
+        "meta": {key: value for key, value in examples.META.items() if key in meta},
+    }
 
 
 def _referenced(content: dict[str, Any]) -> str:
-    name: str = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
-    return name
+    schema = content.get("schema", {})
+    references = [kind["$ref"] for kind in [schema, *schema.get("anyOf", [])] if "$ref" in kind]
+    return str(references[0]).rpartition("/")[2] if references else ""
 
 
 def _ability(route: APIRoute) -> str | None:

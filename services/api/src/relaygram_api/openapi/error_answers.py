@@ -60,6 +60,16 @@ _PARTICULAR: Final[dict[str, tuple[int, str, frozenset[str]]]] = {
         "Telegram does not ask for a code now: the account is active.",
         frozenset({"enter_telegram_code", "enter_telegram_password", "resend_telegram_code"}),
     ),
+    "idempotency_key_in_use": (
+        409,
+        "The first request with this Idempotency-Key is still at work.",
+        frozenset({"POST"}),
+    ),
+    "idempotency_key_reused": (
+        422,
+        "Idempotency-Key: was used with another request within the last 24 hours",
+        frozenset({"POST"}),
+    ),
     "precondition_failed": (
         412,
         "It has been changed since: it is at version 4 now. Read it again, then decide.",
@@ -112,7 +122,7 @@ def add_errors(operation: dict[str, Any], statuses: Iterable[int], kinds: Set[st
 
 def _response(status: int, words: list[tuple[str, str]]) -> dict[str, Any]:
     headers: dict[str, Any] = {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}}
-    if status in (429, 503):
+    if status in (429, 503) or "idempotency_key_in_use" in dict(words):
         headers["Retry-After"] = {"$ref": "#/components/headers/Retry-After"}
     if status == 401:
         headers["WWW-Authenticate"] = {"$ref": "#/components/headers/WWW-Authenticate"}

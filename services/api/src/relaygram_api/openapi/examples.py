@@ -63,7 +63,21 @@ THINGS: Final[dict[str, Any]] = {
         "id": 41, "telegram_user_id": None, "handle": "@jane_doe", "phone": None, "erased": False,
         "reason": "asked us to stop", "created_at": "2026-04-21T16:10:00Z",
     },
+    "Erasure": {
+        "contacts": 3, "messages": 5, "ledger_entries": 5, "peers": 1, "suppressions": 1, "import_errors": 0,
+        "streams_forget_by": "2026-05-21",
+    },
     "Suppressed": {"received": 1, "added": 1, "already_listed": 0, "rejected": 0, "errors": []},
+    "Change": {
+        "id": 512, "happened_at": "2026-04-18T09:14:02.113905Z", "actor": "user:1", "token_id": 7,
+        "request_id": "5f0c9a4be8d14c7e9a31b2c4", "action": "changed", "kind": "campaign", "thing_id": 1,
+        "before": {"status": "draft"}, "after": {"status": "running"},
+    },
+    "Preview": {
+        "text": "Hey Jane, happy to send pricing over.", "characters": 37, "limit": 4096, "tokens_without_value": [],
+        "problem": None, "sender_id": 904,
+        "contact": {"first_name": "Jane", "last_name": "Doe", "handle": "@jane_doe"},
+    },
 }  # fmt: skip
 _MADE: Final = {
     **_CAMPAIGN, "id": 2, "name": "Support triage", "trigger_keyword": "help",
@@ -108,6 +122,17 @@ REQUESTS: Final[dict[str, Any]] = {
     "AccountCreate": {"kind": "user", "phone": "+4915112345678", "name": "Sales"},
     "AccountChange": {"limits": {"messages_per_day": 500}},
     "Code": {"code": "24680"},
+    "PersonToErase": {"handle": "@jane_doe"},
+    "PreviewRequest": {"sender_id": 904},
     "Password": {"password": "correct horse battery staple"},
 }
-EMPTY_PAGE: Final = {"pagination": {"current_page": 1, "per_page": 25, "total": 1, "last_page": 1}}
+# Lists that can also be had as a file.
+FILES: Final = {
+    "list_import_errors": "line,column,value,reason\r\n17,handle,jane doe,is not a Telegram handle\r\n",
+    "list_suppressions": "id,telegram_user_id,handle,phone,reason,created_at\r\n"
+    "41,,@jane_doe,,asked us to stop,2026-04-21T16:10:00Z\r\n",
+}
+META: Final[dict[str, Any]] = {
+    "pagination": {"current_page": 1, "per_page": 25, "total": 1, "last_page": 1},
+    "cursor": {"next": None},
+}

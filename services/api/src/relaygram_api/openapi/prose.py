@@ -46,4 +46,5 @@ PARAMETERS = {
     "page": "From 1; a page past the end is empty.",
     "status": "Only those with this status.",
     "mode": "Only those of this mode.",
+    "action": "Only changes of this kind.",
 }

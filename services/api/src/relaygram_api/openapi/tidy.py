@@ -31,7 +31,7 @@ def without_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _add_format(schema: dict[str, Any], name: str) -> None:
-    if schema.get("type") == "integer":
+    if schema.get("type") == "integer" and name != "per_page":  # which is cut, however large
         schema.setdefault("format", "int64" if schema.get("maximum", _INT64_MAX) > 2**31 - 1 else "int32")
         if name.endswith("_id") or name == "id":
             schema.setdefault("minimum", 1)

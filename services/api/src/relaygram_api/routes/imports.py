@@ -36,7 +36,12 @@ async def get_import(import_id: int, caller: Reader, parts: FromParts) -> Respon
     return answer(shown_import(row))
 
 
-@router.get("/{import_id:id}/errors", operation_id="list_import_errors", response_model=Many[ImportedLineError])
+@router.get(
+    "/{import_id:id}/errors",
+    operation_id="list_import_errors",
+    response_model=Many[ImportedLineError],
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+)
 @concerns(exists("import_id", "import_exists", "import"))
 async def list_import_errors(
     import_id: int,

@@ -1,0 +1,96 @@
+"""The api as a process of its own, for what only real sockets show."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import httpx
+
+from relaygram_common import identity
+from relaygram_local_stack import ports
+from tests.api.support import EMAIL, KEY
+from tests.support.servers import Database
+from tests.support.waiting import eventually
+
+
+@dataclass(frozen=True)
+class Process:
+    """A running api."""
+
+    port: int
+    health_port: int
+    token: str
+    password: str
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"http://127.0.0.1:{self.port}"
+
+    async def raw(self, *pieces: bytes) -> bytes:
+        """Send these bytes; the beginning of the answer."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            for piece in pieces:
+                writer.write(piece)
+                await writer.drain()
+            async with asyncio.timeout(5):
+                return await reader.readuntil(b"\r\n\r\n") + await reader.read(4096)
+        finally:
+            writer.close()
+
+    def head(self, method: str, path: str, *headers: str, token: str | None = None) -> bytes:
+        """The head of a request."""
+        lines = [f"{method} {path} HTTP/1.1", "Host: api", *headers]
+        lines += [f"Authorization: Bearer {token}"] if token else []
+        return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+def environment(database: Database, nats_url: str, port: int, health_port: int) -> dict[str, str]:
+    """What an api of the tests is told."""
+    return {
+        **os.environ,
+        "RELAYGRAM_POSTGRES_DSN": database.api,
+        "RELAYGRAM_NATS_URL": nats_url,
+        "RELAYGRAM_SECRET_KEYS": KEY,
+        "RELAYGRAM_API_PORT": str(port),
+        "RELAYGRAM_HEALTH_PORT": str(health_port),
+        "RELAYGRAM_IMPORT_LEASE_SECONDS": "1",
+        "RELAYGRAM_IMPORT_POLL_SECONDS": "0.2",
+        "RELAYGRAM_RATE_LIMIT_PER_MINUTE": "0",
+    }
+
+
+def start(env: dict[str, str]) -> "subprocess.Popen[bytes]":
+    """Start an api and do not wait for it."""
+    return subprocess.Popen([sys.executable, "-m", "relaygram_api"], env=env, stderr=subprocess.PIPE)
+
+
+async def is_ready(health_port: int) -> bool:
+    """Whether it says so."""
+    async with httpx.AsyncClient() as client:
+        try:
+            return (await client.get(f"http://127.0.0.1:{health_port}/readyz")).status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+@asynccontextmanager
+async def served_api(database: Database, nats_url: str, **settings: str) -> AsyncIterator[Process]:
+    """A running api with a workspace, a user and a token; it must end well."""
+    port = ports.free_port(frozenset())
+    health_port = ports.free_port(frozenset({port}))
+    made = await identity.bootstrap(database.dsn, workspace="first", email=EMAIL)
+    token = await identity.create_token(database.dsn, EMAIL, "test", ["*"])
+    running = start({**environment(database, nats_url, port, health_port), **settings})
+    try:
+        await eventually(lambda: is_ready(health_port), 20)
+        yield Process(port, health_port, token, made.password or "")
+    finally:
+        running.terminate()
+        _, errors = await asyncio.to_thread(running.communicate, timeout=15)
+        assert running.returncode == 0, errors.decode()
