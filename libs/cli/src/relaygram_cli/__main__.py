@@ -1,18 +1,50 @@
 """The console script ``relaygram``, also ``python -m relaygram_cli``."""
 
+import os
 import sys
 
 from relaygram_cli.app import app
 from relaygram_cli.errors import CommandError
 
+_BROKEN_PIPE = 141  # as a shell says of a process that SIGPIPE ended
+
 
 def main() -> None:
-    """Run the command; a CommandError becomes one line and exit status 1."""
+    """Run the command. What goes wrong is said in a line or a few on standard error, exit status 1."""
     try:
         app(prog_name="relaygram")
     except CommandError as error:
-        sys.stderr.write(f"relaygram: {' '.join(str(error).split())}\n")
+        _say(error)
         sys.exit(1)
+    except BrokenPipeError:
+        _leave_the_pipe()
+    except Exception as error:
+        if "RELAYGRAM_DEBUG" in os.environ:
+            raise
+        hint = "this is a fault of relaygram: RELAYGRAM_DEBUG=1 shows where it happened"
+        _say(CommandError(f"{type(error).__name__}: {error}", what_to_do=hint))
+        sys.exit(1)
+
+
+def _say(error: CommandError) -> None:
+    from relaygram_cli.plain_text import one_line
+
+    if "--json" in sys.argv[1:]:
+        import json
+
+        said = {"message": str(error), "details": error.details, "what_to_do": error.what_to_do}
+        sys.stderr.write(json.dumps({"error": said}) + "\n")
+        return
+    lines = [f"relaygram: {one_line(str(error))}", *(f"  {one_line(detail)}" for detail in error.details)]
+    if error.what_to_do:
+        lines.append(f"  What to do: {one_line(error.what_to_do)}")
+    sys.stderr.write("\n".join(lines) + "\n")
+
+
+def _leave_the_pipe() -> None:
+    """Whoever read our output has gone; Python must not try to flush what is left at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(_BROKEN_PIPE)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from relaygram_cli.commands import accounts, campaigns, contacts, logs, session, tokens
 from relaygram_cli.commands.migrate import migrate
 from relaygram_cli.commands.provision import provision
 from relaygram_cli.plugins import PluginGroup
@@ -12,7 +13,6 @@ from relaygram_cli.plugins import PluginGroup
 app = typer.Typer(
     cls=PluginGroup,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,  # a traceback is for us, and shows no values of variables
 )
 
@@ -32,5 +32,19 @@ def relaygram(
     """Telegram campaigns that lose nothing and double nothing, self-hosted."""
 
 
-app.command()(migrate)
-app.command()(provision)
+_API = "With the API"
+_INSTALLATION = "At the installation (PostgreSQL and NATS)"
+
+app.command(rich_help_panel=_API)(session.login)
+app.command(rich_help_panel=_API)(session.logout)
+app.command(rich_help_panel=_API)(session.whoami)
+for name, noun in (
+    ("accounts", accounts),
+    ("campaigns", campaigns),
+    ("contacts", contacts),
+    ("logs", logs),
+    ("tokens", tokens),
+):
+    app.add_typer(noun.app, name=name, rich_help_panel=_API)
+app.command(rich_help_panel=_INSTALLATION)(migrate)
+app.command(rich_help_panel=_INSTALLATION)(provision)

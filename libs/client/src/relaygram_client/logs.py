@@ -12,16 +12,21 @@ from relaygram_client.transport import Transport
 _PER_PAGE = 200
 
 
-class LogChoice(TypedDict, total=False):
-    """Which rows: those that all of these apply to."""
+class LastingFilter(TypedDict, total=False):
+    """Which rows, by what never changes in a row."""
 
-    status: Literal["sent", "failed", "pending"] | None
     sender_id: int | None
-    code: str | None
     q: str | None
 
 
-class LogFilter(LogChoice, total=False):
+class StateFilter(LastingFilter, total=False):
+    """Which rows, also by what has become of them."""
+
+    status: Literal["sent", "failed", "pending"] | None
+    code: str | None
+
+
+class LogFilter(StateFilter, total=False):
     """The same, and since when and in which order."""
 
     since: datetime | str | None
@@ -42,7 +47,7 @@ class Logs:
         return Listing(self._transport, path, LogRow, {**wanted}, per_page=_PER_PAGE)
 
     async def tail(
-        self, campaign_id: int, *, since_id: int = 0, poll_seconds: float = 1.0, **wanted: Unpack[LogChoice]
+        self, campaign_id: int, *, since_id: int = 0, poll_seconds: float = 1.0, **wanted: Unpack[LastingFilter]
     ) -> AsyncGenerator[LogRow, None]:
         """Rows as they are made, for ever: each once, none left out, beginning after `since_id`."""
         while True:
@@ -54,7 +59,7 @@ class Logs:
                 await asyncio.sleep(poll_seconds)
 
     async def tail_changes(
-        self, campaign_id: int, *, changed_since: int = 0, poll_seconds: float = 1.0, **wanted: Unpack[LogChoice]
+        self, campaign_id: int, *, changed_since: int = 0, poll_seconds: float = 1.0, **wanted: Unpack[StateFilter]
     ) -> AsyncGenerator[LogRow, None]:
         """Rows as they are made and whenever they change (sent, failed, read, …), for ever."""
         while True:

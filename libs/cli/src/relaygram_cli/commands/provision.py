@@ -1,6 +1,5 @@
 """``relaygram provision``: make or update streams, consumers and buckets."""
 
-import asyncio
 from typing import Annotated
 
 import typer
@@ -15,6 +14,8 @@ def provision(
     replicas: Annotated[int, typer.Option(min=1, max=5, help="Copies of each stream in a cluster.")] = 1,
 ) -> None:
     """Make what is missing in JetStream and update what differs; nothing is removed."""
+    import asyncio
+
     from nats.errors import Error
 
     from relaygram_common import topology

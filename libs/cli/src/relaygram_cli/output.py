@@ -1,0 +1,141 @@
+"""What a person or a program reads: tables and lists of fields, or JSON."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+import typer
+
+from relaygram_cli.plain_text import one_line, plain
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from relaygram_client import Listing
+    from relaygram_client.models.shape import Shape
+
+Thing = TypeVar("Thing", bound="Shape")
+_ENDLESS = 10_000  # columns: what is not for a terminal is not wrapped
+
+_STYLES = {
+    "running": "green", "active": "green", "sent": "green", "completed": "green", "ok": "green",
+    "paused": "yellow", "backing_off": "yellow", "code_required": "yellow", "password_required": "yellow",
+    "failed": "red", "disabled": "red", "wrong": "red", "stopped": "red",
+}  # fmt: skip
+
+
+class Column(NamedTuple, Generic[Thing]):
+    """A column of a table, or a line of a list of fields."""
+
+    title: str
+    value: Callable[[Thing], Any]
+    #: Numbers stand at the right; a status has its colour; what is long may be cut.
+    kind: str = "text"
+
+
+def print_json(value: Any) -> None:
+    """One document."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def print_json_line(value: Any) -> None:
+    """One object on one line, at once."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def print_things(things: Sequence[Thing], columns: Sequence[Column[Thing]], *, as_json: bool, nothing: str) -> None:
+    """A table; `nothing` is said when there is nothing."""
+    if as_json:
+        print_json([thing.as_json() for thing in things])
+    elif things:
+        print_table(
+            [(column.title, column.kind) for column in columns],
+            [[column.value(thing) for column in columns] for thing in things],
+        )
+    else:
+        note(nothing)
+
+
+def print_thing(thing: Thing, columns: Sequence[Column[Thing]], *, as_json: bool) -> None:
+    """One thing, a line for each field that it has."""
+    if as_json:
+        print_json(thing.as_json())
+        return
+    rows = [(column.title, as_text(column.value(thing)), column.kind) for column in columns]
+    print_fields({title: (text, kind) for title, text, kind in rows if text})
+
+
+def print_fields(fields: Mapping[str, tuple[str, str]]) -> None:
+    """Names and values in two columns."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for title, (text, kind) in fields.items():
+        table.add_row(Text(title, style="dim"), Text(plain(text), style=_style(text, kind)))
+    console().print(table)
+
+
+def print_table(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]]) -> None:
+    """Columns as (title, kind)."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
+    for title, kind in columns:
+        table.add_column(
+            title,
+            justify="right" if kind == "number" else "left",
+            no_wrap=kind != "long",
+            overflow="ellipsis" if kind != "long" else "fold",
+        )
+    for row in rows:
+        texts = [one_line(as_text(value)) for value in row]
+        table.add_row(*(Text(text, style=_style(text, kind)) for text, (_, kind) in zip(texts, columns, strict=True)))
+    console().print(table)
+
+
+def console() -> "Console":
+    """Standard output; as wide as it takes where nobody looks at a screen."""
+    from rich.console import Console
+
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _ENDLESS, soft_wrap=False)
+
+
+def note(text: str) -> None:
+    """A line for the person, beside what a program may read."""
+    typer.echo(plain(text), err=True)
+
+
+def as_text(value: Any) -> str:
+    """A value of an answer for a person."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case datetime():
+            return value.strftime("%Y-%m-%d %H:%M:%SZ")
+        case list():
+            return ", ".join(as_text(one) for one in value)
+    return str(value)
+
+
+async def taken(listing: "Listing[Thing]", limit: int) -> list[Thing]:
+    """The first things of a listing, and a word when more follow."""
+    things: list[Thing] = []
+    async for thing in listing:
+        if limit and len(things) == limit:
+            note(f"More follow: --limit takes more than {limit}, --limit 0 takes all.")
+            break
+        things.append(thing)
+    return things
+
+
+def _style(text: str, kind: str) -> str:
+    return _STYLES.get(text, "") if kind == "status" else ""
