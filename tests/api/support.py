@@ -142,6 +142,25 @@ async def running_api(
     """An api with a workspace, a user and a token."""
     made = await identity.bootstrap(database.dsn, workspace=workspace, email=email)
     token = await identity.create_token(database.dsn, email, "test", ["*"])
+    async with _parts(database, nats_url, settings) as parts:
+        transport = httpx.ASGITransport(create_app(parts))
+        headers = {"Authorization": f"Bearer {token}"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers) as client:
+            yield Api(client, parts, database, transport, made.workspace_id, email, made.password or "", token)
+
+
+@asynccontextmanager
+async def another_api(first: Api, **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of one more api over the same servers, with the first one's token."""
+    async with _parts(first.database, first.parts.settings.nats_url, settings) as parts:
+        headers = {"Authorization": f"Bearer {first.token}"}
+        transport = httpx.ASGITransport(create_app(parts))
+        async with httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers) as client:
+            yield client
+
+
+@asynccontextmanager
+async def _parts(database: Database, nats_url: str, settings: dict[str, Any]) -> AsyncIterator[Parts]:
     chosen = {
         "postgres_dsn": database.api,
         "nats_url": nats_url,
@@ -152,9 +171,5 @@ async def running_api(
         "login_failures_per_minute": 100,
         **settings,
     }
-    runtime = Runtime()
-    async with make_parts(ApiSettings(**chosen), runtime) as parts:
-        transport = httpx.ASGITransport(create_app(parts))
-        headers = {"Authorization": f"Bearer {token}"}
-        async with httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers) as client:
-            yield Api(client, parts, database, transport, made.workspace_id, email, made.password or "", token)
+    async with make_parts(ApiSettings(**chosen), Runtime()) as parts:
+        yield parts

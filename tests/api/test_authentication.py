@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.api.support import Api
+from tests.support.waiting import eventually
 
 
 def credentials(api: Api, **fields: object) -> dict[str, object]:
@@ -127,13 +128,17 @@ async def test_expired_tokens_and_those_of_disabled_users_are_401(api: Api) -> N
     token = await api.token_with("*")
     token_id = int(token.partition("|")[0])
     async with api.bearing(token) as client:
+
+        async def is_refused() -> bool:
+            return (await client.get("/api/v1/me")).status_code == 401
+
         await api.sql("update control.api_tokens set expires_at = now() - interval '1 s' where id = $1", token_id)
         assert (await client.get("/api/v1/me")).status_code == 401
         await api.sql("update control.api_tokens set expires_at = null where id = $1", token_id)
         assert (await client.get("/api/v1/me")).status_code == 200
         await api.sql("update control.users set disabled_at = now()")
         try:
-            assert (await client.get("/api/v1/me")).status_code == 401
+            await eventually(is_refused, 1.2)
             await api.call("POST", "/login", status=401, json=credentials(api))
         finally:
             await api.sql("update control.users set disabled_at = null")
