@@ -169,6 +169,52 @@ async def test_the_cursor_walks_through_everything_once(log: Log, params: dict[s
     assert len(seen) == len(set(seen)) == page["meta"]["pagination"]["total"]
 
 
+async def test_a_cursor_is_for_the_filters_and_order_it_was_made_for(log: Log) -> None:
+    cursor = (await log.page(per_page=7, status="sent"))["meta"]["cursor"]["next"]
+    assert len(await log.ids(cursor=cursor, status="sent", per_page=3)) == 3  # another page size is no other list
+    for other in (
+        {}, {"status": "failed"}, {"status": "sent", "order": "desc"}, {"status": "sent", "sender_id": 3},
+        {"status": "sent", "since_id": 1}, {"status": "sent", "changed_since": 0}, {"status": "sent", "q": "x"},
+        {"status": "sent", "code": "x"}, {"status": "sent", "since": "2001-01-01T00:00:00Z"},
+    ):  # fmt: skip
+        assert await log.wrong(cursor=cursor, **other) == ["cursor"]
+    assert await log.wrong(cursor=cursor, status="sent", page=2) == ["page"]
+    another = (await log.api.campaign())["id"]
+    params = {"cursor": cursor, "status": "sent"}
+    assert list(await log.api.errors("GET", f"/campaigns/{another}/logs", params=params)) == ["cursor"]
+
+
+async def test_a_page_that_is_read_while_rows_come_is_not_disturbed_by_them(api: Api) -> None:
+    campaign = (await api.campaign())["id"]
+    path = f"/campaigns/{campaign}/logs"
+    await write_log(api, [row(campaign, "sent", body=str(number)) for number in range(5)])
+    page = await api.call("GET", path, params={"order": "desc", "per_page": 3})
+    await write_log(api, [row(campaign, "sent", body="new")])
+    params = {"order": "desc", "per_page": 3, "cursor": page["meta"]["cursor"]["next"]}
+    assert [one["body"] for one in await api.data("GET", path, params=params)] == ["1", "0"]
+
+
+async def test_every_filter_goes_with_since(log: Log) -> None:
+    rows = (await log.page(per_page=200))["data"]
+    middle = rows[100]["created_at"]
+    fit = [one["id"] for one in rows[101:] if one["status"] == "failed"]
+    found = await log.page(since=middle, status="failed", code="PEER_FLOOD", per_page=200)
+    assert [one["id"] for one in found["data"]][: len(fit)] == fit
+    assert await log.ids(since=middle, since_id=rows[150]["id"], per_page=1) == [rows[151]["id"]]
+    assert await log.ids(since=rows[150]["created_at"], since_id=rows[100]["id"], per_page=1) == [rows[151]["id"]]
+    newest_first = await log.ids(since=middle, order="desc", per_page=200)
+    assert newest_first[-1] == rows[101]["id"]
+    changes = await log.ids(since=middle, changed_since=0, per_page=200)
+    assert sorted(changes) == sorted(newest_first)
+
+
+@pytest.mark.parametrize("code", ["PEER_FLOOD", "NETWORK", ""])
+async def test_code_narrows_to_rows_that_failed_so(log: Log, code: str) -> None:
+    found = await log.page(code=code, per_page=200)
+    assert found["meta"]["pagination"]["total"] == (50 if code == "PEER_FLOOD" else 0)
+    assert all(one["error"]["code"] == code for one in found["data"])
+
+
 async def test_changed_since_is_a_feed_of_changes(api: Api) -> None:
     campaign = (await api.campaign())["id"]
     first, second = row(campaign, "queued"), row(campaign, "queued")
@@ -191,8 +237,12 @@ async def test_changed_since_is_a_feed_of_changes(api: Api) -> None:
         ({"since_id": 2**63}, "since_id"),
         ({"since_id": "x"}, "since_id"), ({"sender_id": 0}, "sender_id"), ({"order": "up"}, "order"),
         ({"changed_since": "x"}, "changed_since"), ({"changed_since": 1, "order": "desc"}, "order"),
-        ({"cursor": "x"}, "cursor"), ({"cursor": "é"}, "cursor"), ({"cursor": "cG9zaXRpb246ZGVzYzo1"}, "cursor"),
-        ({"cursor": "cG9zaXRpb246YXNjOjU", "page": 2}, "page"), ({"q": "\0"}, "q"), ({"page": 0}, "page"),
+        ({"cursor": "x"}, "cursor"), ({"cursor": "é"}, "cursor"), ({"cursor": "NS5hYmNkZWYwMTIzNDU"}, "cursor"),
+        ({"cursor": ""}, "cursor"), ({"q": "\0"}, "q"), ({"code": "x" * 256}, "code"),
+        ({"page": 0}, "page"), ({"page": -1}, "page"), ({"page": "x"}, "page"), ({"page": "9" * 5000}, "page"),
+        ({"per_page": 0}, "per_page"), ({"per_page": -5}, "per_page"), ({"per_page": "many"}, "per_page"),
+        ({"sender_id": "@jane"}, "sender_id"), ({"sender_id": 2**63}, "sender_id"), ({"since": ""}, "since"),
+        ({"changed_since": -1}, "changed_since"), ({"changed_since": 2**63}, "changed_since"),
         ({"status": "sent", "page": 401}, "page"), ({"q": "x", "per_page": 200, "page": 51}, "page"),
     ],
 )  # fmt: skip
