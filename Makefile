@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 DATA ?= .relaygram
+FUZZ_SECONDS ?= 600
 UV_VERSION := 0.13.9
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,7 +15,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test test-faults lint types bench clean
+.PHONY: help install demo up test test-faults fuzz lint types bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | while IFS= read -r line; do \
@@ -44,6 +45,9 @@ test: install ## Run the tests, those that kill parts on purpose aside
 
 test-faults: install ## Run the tests that kill parts on purpose
 	@$(BIN)/pytest -m faults
+
+fuzz: install ## Make requests, good and bad, from the OpenAPI document for FUZZ_SECONDS (600), other ones each time
+	@RELAYGRAM_FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/pytest -m faults -s tests/api/test_fuzz.py
 
 lint: install ## Check style, import rules and our own rules
 	@$(BIN)/ruff check .

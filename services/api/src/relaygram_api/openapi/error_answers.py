@@ -52,8 +52,8 @@ _PARTICULAR: Final[dict[str, tuple[int, str, frozenset[str]]]] = {
     "campaign_ended": (409, "A campaign that is completed takes no more contacts.", frozenset({"import_contacts"})),
     "malformed_file": (
         422,
-        "file: the first line names none of telegram_user_id, handle, phone",
-        frozenset({"import_contacts"}),
+        "file: line 1: the header has none of the columns telegram_user_id, handle, phone",
+        frozenset({"import_contacts", "suppress_people"}),
     ),
     "not_asked_for": (
         409,
