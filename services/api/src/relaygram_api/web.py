@@ -13,12 +13,15 @@ from relaygram_api.parts import Parts
 from relaygram_api.routes import (
     accounts,
     all_logs,
+    audit,
+    campaign_tests,
     campaigns,
     contacts,
     docs,
     imports,
     lifecycle,
     logs,
+    people,
     previews,
     session,
     suppressions,
@@ -38,7 +41,22 @@ def create_app(parts: Parts | None) -> FastAPI:
         exception_handlers={HTTPException: _answer_error, 404: _answer_error, 405: _answer_error},
     )
     app.state.parts = parts
-    for noun in (session, tokens, accounts, campaigns, lifecycle, previews, contacts, imports, suppressions, logs, all_logs):
+    for noun in (
+        session,
+        tokens,
+        accounts,
+        campaigns,
+        lifecycle,
+        previews,
+        campaign_tests,
+        contacts,
+        imports,
+        suppressions,
+        people,
+        logs,
+        all_logs,
+        audit,
+    ):
         app.router.routes += noun.router.routes
     app.router.routes += docs.router.routes
     app.router.routes.append(docs.assets())

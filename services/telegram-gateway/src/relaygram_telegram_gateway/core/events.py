@@ -63,8 +63,7 @@ def event_for(job: SendJob, person: Person, line: Line, *, sender: str | None) -
         workspace_id=job.workspace_id,
         campaign_id=job.campaign_id or None,
         account_id=job.account_id,
-        # Of a test send the contact is a row of its own, and there is no run.
-        sender_id=job.contact_id if job.campaign_id else None,
+        sender_id=job.contact_id,
         run_id=job.run_id or None,
         sender=sender,
         destination=sender_name(person.handle, person.telegram_user_id),

@@ -1,6 +1,7 @@
 -- One message to one person, to see how a campaign looks. The row is what is to be sent; the log has it under campaign 0.
 create table control.test_sends (
-    id bigint generated always as identity primary key,     -- the `contact_id` of its job
+    -- The `contact_id` of its job, and the log's sender_id; no contact has it.
+    id bigint primary key default nextval('control.contacts_id_seq'),
     workspace_id bigint not null references control.workspaces,
     campaign_id bigint not null references control.campaigns,
     account_id bigint not null references control.telegram_accounts,
@@ -23,6 +24,11 @@ create index test_sends_of_campaign on control.test_sends (campaign_id);
 create index test_sends_open on control.test_sends (account_id, coalesce(closed_at, 'infinity'));
 call control.protect('control.test_sends');
 grant select, insert, delete on control.test_sends to relaygram_api;
+grant usage on sequence control.contacts_id_seq to relaygram_api;
+call control.audit_changes('control.test_sends', 'test_send', 'insert',
+    p_secret => '{telegram_user_id,handle,first_name,last_name,columns}');
+call control.audit_changes('control.account_connections', 'account_connection', 'insert or update', p_id => 'account_id');
+
 grant select, update (closed_at) on control.test_sends to relaygram_gateway;
 
 -- admit() for test sends: the campaign may be in any state, and the person is the row's. The same decisions and columns.

@@ -1,0 +1,114 @@
+"""Test sends: who gets one, and what is queued for it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from relaygram_common.contracts.cloud_events import cloud_event_headers
+from relaygram_common.contracts.delivery import DeliveryEvent, delivery_event
+from relaygram_common.contracts.ids import job_id
+from relaygram_common.contracts.jobs import SendJob
+from relaygram_common.contracts.states import MessageState
+from relaygram_common.templates import text_for
+
+# What the phone of a test send is sealed for: the campaign that its job names.
+PHONE_OWNER = "contact-phone:0"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Whom the test goes to; the handle without `@`."""
+
+    sender_id: int | None = None
+    telegram_user_id: int | None = None
+    handle: str | None = None
+    phone: str | None = field(default=None, repr=False)
+    first_name: str | None = None
+    last_name: str | None = None
+    columns: Mapping[str, str | None] = field(default_factory=dict)
+
+    @property
+    def destination(self) -> str | None:
+        """As the log names people; never a phone."""
+        if self.handle:
+            return f"@{self.handle}"
+        return None if self.telegram_user_id is None else str(self.telegram_user_id)
+
+    @property
+    def addresses(self) -> str:
+        """What tells two people apart."""
+        return f"{self.telegram_user_id}/{self.handle}/{self.phone}"
+
+
+def job_id_of(campaign_id: int, recipient: Recipient, request_id: str, fingerprint: bytes) -> UUID:
+    """The same request for the same person is the same message, however often it comes."""
+    return job_id("test", campaign_id, recipient.sender_id or 0, trigger=f"{request_id}/{fingerprint.hex()}")
+
+
+def text_of(campaign: Mapping[str, Any], recipient: Recipient) -> str:
+    """The campaign's text as this person gets it."""
+    return text_for(
+        campaign["body"],
+        first_name=recipient.first_name,
+        last_name=recipient.last_name,
+        handle=recipient.handle,
+        columns=recipient.columns,
+    )
+
+
+def queued(
+    *,
+    job: UUID,
+    row_id: int,
+    campaign: Mapping[str, Any],
+    account: Mapping[str, Any],
+    recipient: Recipient,
+    now: datetime,
+) -> tuple[DeliveryEvent, SendJob]:
+    """The log's pending row, and the job: ids only. Both belong to no campaign: a test counts in none."""
+    workspace_id = campaign["workspace_id"]
+    handle, user_id = account["handle"], account["telegram_user_id"]
+    event = delivery_event(
+        job=job,
+        state=MessageState.QUEUED,
+        attempt=0,
+        occurred_at=now,
+        workspace_id=workspace_id,
+        campaign_id=None,
+        account_id=account["id"],
+        sender_id=row_id,
+        sender=f"@{handle}" if handle else None if user_id is None else str(user_id),
+        destination=recipient.destination,
+        step=0,
+        trigger="test",
+        body=text_of(campaign, recipient),
+        content_type="text",
+        queued_at=now,
+        reference=campaign["reference"],
+        entity_id=campaign["entity_id"],
+        application_id=campaign["application_id"],
+    )
+    send = SendJob(
+        job_id=job,
+        workspace_id=workspace_id,
+        account_id=account["id"],
+        campaign_id=0,
+        contact_id=row_id,
+        run_id=0,
+        step=0,
+        trigger="test",
+        queued_at=now,
+    )
+    return event, send
+
+
+def headers_of(event: DeliveryEvent) -> dict[str, str]:
+    """Its CloudEvents headers."""
+    return cloud_event_headers(
+        event_id=event.event_id,
+        event_type=f"com.relaygram.delivery.{event.state.value}.v1",
+        workspace_id=event.workspace_id,
+        time=event.occurred_at,
+    )
