@@ -9,7 +9,14 @@ from tests.support.servers import Database
 STATEMENTS = Statements("relaygram_api")
 # Several statements in one simple query, which can not be prepared; other tests run them.
 SIMPLE = {"begin_in_workspace", "name_author", "begin_import", "stage_tables", "commit", "rollback"}
-STAGED = {"add_contacts", "add_import_errors"}
+STAGED = {
+    "add_contacts",
+    "add_import_errors",
+    "staged_addresses",
+    "stage_erased_errors",
+    "unstage_contacts",
+    "remove_added_contacts",
+}
 
 
 @pytest.mark.parametrize("name", sorted(set(STATEMENTS.names()) - SIMPLE))

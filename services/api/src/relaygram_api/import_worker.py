@@ -110,7 +110,8 @@ class ImportWorker:
             people, errors = batch
             rows = await asyncio.to_thread(self._rows, campaign_id, people)
             await adding.stage(rows, [(error.line, error.column, error.value, error.reason) for error in errors])
-        if not await adding.merge(received=file.received, valid=file.valid, rejected=file.received - file.valid):
+        rejected = file.received - file.valid
+        if not await adding.merge(received=file.received, valid=file.valid, rejected=rejected, sealer=self._sealer):
             raise FileError("the campaign has ended meanwhile")
         _lines.labels("valid").inc(file.valid)
         _lines.labels("rejected").inc(file.received - file.valid)

@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from relaygram_api.adapters.pg_erased import ErasedPeople
 from relaygram_api.adapters.pg_workspace import Connection, Database, sql
+from relaygram_common.security.sealing import Sealer
 
 CONTACT_COLUMNS = (
     "line", "telegram_user_id", "handle", "phone_sealed", "phone_hash", "first_name", "last_name", "tags", "time_zone",
@@ -127,17 +129,23 @@ class Adding:
         )
         return accepted
 
-    async def merge(self, *, received: int, valid: int, rejected: int) -> bool:
+    async def merge(self, *, received: int, valid: int, rejected: int, sealer: Sealer) -> bool:
         """Add those who are new, keep the report, count, tell the dispatcher, close the import.
 
         False when the campaign has ended meanwhile: then the transaction must not be committed.
         """
-        run, accepted = self._connection, await self.add_people()
+        run = self._connection
+        erased = ErasedPeople(run, sealer, self._workspace_id, self._campaign_id, self._import_id)
+        lines = await erased.reject_staged()
+        accepted = await self.add_people()
         await run.execute(sql["add_import_errors"], self._workspace_id, self._import_id, timeout=_LONG_SECONDS)
         await run.execute(sql["delete_import_chunks"], self._import_id, timeout=60.0)
+        late_lines, removed = await erased.reject_added()
+        lines, accepted = lines + late_lines, accepted - removed
         await run.execute(
-            sql["complete_import"], self._import_id, received, accepted, valid - accepted, rejected, timeout=60.0
-        )
+            sql["complete_import"],
+            self._import_id, received, accepted, valid - lines - accepted, rejected + lines, timeout=60.0,
+        )  # fmt: skip
         if not accepted:
             return True
         # Last, since it locks the campaign's row: pausing must not wait for an import.

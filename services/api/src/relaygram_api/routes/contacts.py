@@ -4,17 +4,17 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from relaygram_api.adapters import pg_imports, pg_senders
-from relaygram_api.answers import answer, page_answer, seconds
+from relaygram_api.adapters import pg_people, pg_senders
+from relaygram_api.answers import page_answer, seconds
+from relaygram_api.change import changing
 from relaygram_api.checked_route import PREFIX, CheckedRoute, caller_with, concerns, media_type, takes
-from relaygram_api.errors import invalid
+from relaygram_api.errors import invalid, not_found
 from relaygram_api.fields import Page, PerPage, QueryText, offset_of
-from relaygram_api.import_view import shown_import
 from relaygram_api.parts import Caller, FromParts, Parts
 from relaygram_api.schemas.contacts import Import, Sender
 from relaygram_api.schemas.envelopes import Many, One
 from relaygram_api.things import exists
-from relaygram_api.upload import begin_import, demand_campaign, receive_csv, store
+from relaygram_api.upload import demand_campaign, receive_csv, store
 
 router = APIRouter(prefix=PREFIX + "/campaigns/{campaign_id:id}", route_class=CheckedRoute, tags=["Contacts"])
 _CAP = 100
@@ -66,16 +66,14 @@ async def import_contacts(
     """Add people. The work is done in the background: `GET /imports/{id}` tells how far it is."""
     await demand_campaign(parts, caller, campaign_id)
     if media_type(request) == "text/csv":
-        import_id = await receive_csv(request, parts, caller, campaign_id)
+        begun = await receive_csv(request, parts, caller, campaign_id)
     else:
-        import_id = await _import_json(request, parts, caller, campaign_id)
+        begun = await _import_json(request, parts, caller, campaign_id)
     parts.wake_imports()
-    async with parts.database.workspace(caller.workspace_id) as connection:
-        row = await pg_imports.get(connection, import_id)
-    return answer(shown_import(row or {}), status=202)
+    return begun
 
 
-async def _import_json(request: Request, parts: Parts, caller: Caller, campaign_id: int) -> int:
+async def _import_json(request: Request, parts: Parts, caller: Caller, campaign_id: int) -> Response:
     parsed = await request.json()
     if not isinstance(parsed, dict):
         raise invalid({"body": ["must be a JSON object"]})
@@ -85,9 +83,22 @@ async def _import_json(request: Request, parts: Parts, caller: Caller, campaign_
         problems["contacts"] = [f"should be a list of 1 to {_MOST_JSON_CONTACTS} people"]
     if problems:
         raise invalid(problems)
-    import_id = await begin_import(parts, caller, campaign_id, "json")
-    await store(parts, caller, import_id, await request.body())
-    return import_id
+    return await store(parts, caller, campaign_id, await request.body())
+
+
+@router.delete("/contacts/{sender_id:id}", status_code=204, operation_id="remove_contact", response_model=None)
+async def remove_contact(
+    campaign_id: int,
+    sender_id: int,
+    caller: Annotated[Caller, caller_with("campaigns:write")],
+    parts: FromParts,
+) -> Response:
+    """Take a person out. What is queued for them is not sent and ends as failed (`GONE`); the log stays as it is."""
+    async with changing(parts, caller) as change:
+        await pg_senders.demand_campaign(change.connection, campaign_id)
+        if not await pg_people.remove_contact(change.connection, parts.sealer, campaign_id, sender_id):
+            raise not_found("contact")
+        return change.nothing()
 
 
 @router.get("/senders", operation_id="list_senders", response_model=Many[Sender])

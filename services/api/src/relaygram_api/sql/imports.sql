@@ -108,3 +108,32 @@ with counted as (
 )
 select id, control.ring(workspace_id, format('campaign.command.contacts.%s.%s', workspace_id, id),
     jsonb_build_object('workspace_id', workspace_id, 'campaign_id', id, 'version', version)) from counted
+
+-- name: erased_since
+-- What stays of erased people; ids grow in the order of commits, since all are drawn under one lock.
+select id, person_hash from control.suppressions where workspace_id = $1 and person_hash is not null and id > $2
+
+-- name: staged_addresses
+select line, telegram_user_id, handle, phone_hash from incoming_contacts
+
+-- name: stage_erased_errors
+-- Without the value: it has just been erased everywhere else.
+insert into incoming_errors (line, "column", value, reason)
+select line, "column", null, $3 from unnest($1::bigint[], $2::text[]) as f (line, "column")
+
+-- name: unstage_contacts
+delete from incoming_contacts where line = any ($1::bigint[])
+
+-- name: add_erased_errors
+insert into control.import_errors (import_id, line, "column", workspace_id, value, reason)
+select $2, line, "column", $1, null, $5 from unnest($3::bigint[], $4::text[]) as f (line, "column")
+
+-- name: remove_added_contacts
+-- Of this very transaction only: who was there before is the erasure's to remove.
+with removed as (
+    delete from control.contacts p using incoming_contacts i
+     where i.line = any ($2::bigint[]) and p.campaign_id = $1 and p.xmin = pg_current_xact_id()::xid
+       and (p.telegram_user_id = i.telegram_user_id or p.handle = i.handle or p.phone_hash = i.phone_hash)
+    returning 1
+)
+select count(*) from removed

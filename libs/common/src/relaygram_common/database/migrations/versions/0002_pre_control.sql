@@ -133,7 +133,7 @@ create unique index contacts_by_phone on control.contacts (campaign_id, phone_ha
 -- Contacts that were taken out. Messages to them may still be on their way: their rows in the log come from this one,
 -- without a name. `person_hashes`: keyed fingerprints of their addresses, so that erasing a person finds these too.
 create table control.former_contacts (
-    campaign_id bigint not null references control.campaigns,
+    campaign_id bigint not null,        -- 0: test sends
     contact_id bigint not null,
     workspace_id bigint not null,
     person_hashes bytea[] not null default '{}',

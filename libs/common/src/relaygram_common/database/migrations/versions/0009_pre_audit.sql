@@ -96,6 +96,6 @@ call control.audit_changes('control.contacts', 'contact', 'update or delete',
 call control.audit_changes('control.imports', 'import', 'insert', p_noise => '{lease_until}');
 call control.audit_changes('control.imports', 'import', 'update', p_noise => '{lease_until,uploaded_at}',
     p_when => 'new.finished_at is not null and old.finished_at is null');
-call control.audit_changes('control.suppressions', 'suppression', p_secret => '{telegram_user_id,handle}');
+call control.audit_changes('control.suppressions', 'suppression', p_secret => '{telegram_user_id,handle,reason}');
 
 revoke execute on function control.keep_audit_log, control.audited_value, control.audit from public;

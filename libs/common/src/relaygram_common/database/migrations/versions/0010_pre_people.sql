@@ -156,8 +156,9 @@ language sql security definer set search_path = pg_catalog as $$
     select count(*) from erased
 $$;
 
--- The log's texts and addresses: of these contacts of these campaigns, pair by pair, and of what was sent outside of
--- campaigns to these destinations. Rows stay, and take a new revision, so that feeds show the change. Returns their jobs.
+-- The log's texts and addresses: of these contacts of these campaigns, pair by pair (campaign 0: test sends), and of what
+-- was sent outside of campaigns to these destinations. Rows stay, and take a new revision, so that feeds show the change.
+-- Returns their jobs.
 create index messages_outside_campaigns on delivery.messages (workspace_id, destination) where campaign_id = 0;
 create function delivery.erase_messages(p_campaigns bigint[], p_contacts bigint[], p_destinations text[])
 returns setof uuid
