@@ -78,6 +78,11 @@ class World:
         await self.sql.close()
         await self.client.close()
 
+    async def second_connection(self) -> "asyncpg.Connection[asyncpg.Record]":
+        """To hold something up while the first one goes on."""
+        connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(self.database.dsn)
+        return connection
+
     async def _on_event(self, message: Any) -> None:
         self.events.append(DeliveryEvent.model_validate_json(message.data))
 
