@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from relaygram_cli.commands import accounts, campaigns, contacts, logs, session, tokens
+from relaygram_cli.commands import accounts, campaigns, contacts, logs, session, token, tokens, user, workspace
 from relaygram_cli.commands.migrate import migrate
 from relaygram_cli.commands.provision import provision
 from relaygram_cli.plugins import PluginGroup
@@ -46,5 +46,7 @@ for name, noun in (
     ("tokens", tokens),
 ):
     app.add_typer(noun.app, name=name, rich_help_panel=_API)
+for name, noun in (("workspace", workspace), ("user", user), ("token", token)):
+    app.add_typer(noun.app, name=name, rich_help_panel=_INSTALLATION)
 app.command(rich_help_panel=_INSTALLATION)(migrate)
 app.command(rich_help_panel=_INSTALLATION)(provision)

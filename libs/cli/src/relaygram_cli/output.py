@@ -59,6 +59,17 @@ def print_things(things: Sequence[Thing], columns: Sequence[Column[Thing]], *, a
         note(nothing)
 
 
+def print_rows(rows: Sequence[Any], columns: Sequence[tuple[str, str]], *, as_json: bool, nothing: str) -> None:
+    """The same of dataclasses; columns as (field, kind)."""
+    if as_json:
+        print_json([row_as_json(row) for row in rows])
+    elif rows:
+        titles = [(name.removesuffix("_at").replace("_", " "), kind) for name, kind in columns]
+        print_table(titles, [[getattr(row, name) for name, _ in columns] for row in rows])
+    else:
+        note(nothing)
+
+
 def print_thing(thing: Thing, columns: Sequence[Column[Thing]], *, as_json: bool) -> None:
     """One thing, a line for each field that it has."""
     if as_json:
@@ -135,6 +146,16 @@ async def taken(listing: "Listing[Thing]", limit: int) -> list[Thing]:
             break
         things.append(thing)
     return things
+
+
+def row_as_json(row: Any) -> dict[str, Any]:
+    """A dataclass, with times in ISO 8601."""
+    from dataclasses import asdict
+
+    return {
+        name: value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
+        for name, value in asdict(row).items()
+    }
 
 
 def _style(text: str, kind: str) -> str:
