@@ -24,6 +24,7 @@ from relaygram_api.routes import (
     people,
     previews,
     session,
+    stats,
     suppressions,
     tokens,
 )
@@ -48,6 +49,7 @@ def create_app(parts: Parts | None) -> FastAPI:
         campaigns,
         lifecycle,
         previews,
+        stats,
         campaign_tests,
         contacts,
         imports,

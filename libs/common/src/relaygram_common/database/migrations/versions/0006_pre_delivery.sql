@@ -68,6 +68,24 @@ create table delivery.campaign_counters (
     last_revision bigint not null default 0
 );
 
+-- Rows that failed, by code; those of a campaign without a row here have none.
+create table delivery.code_counters (
+    campaign_id bigint not null,
+    code text not null,
+    workspace_id bigint not null,
+    messages bigint not null,
+    primary key (campaign_id, code)
+);
+
+-- Messages that Telegram accepted, by the minute of `sent_at`; kept for two hours.
+create table delivery.minute_counters (
+    campaign_id bigint not null,
+    minute timestamptz not null,
+    workspace_id bigint not null,
+    sent bigint not null,
+    primary key (campaign_id, minute)
+);
+
 -- The position of a campaign's first row after a moment and an id, either null for any. Positions are dense and both grow
 -- with them, so some twenty probes find it.
 create function delivery.position_after(p_campaign bigint, p_since timestamptz, p_since_id bigint) returns bigint
@@ -114,7 +132,11 @@ insert into delivery.sequence default values;
 
 call control.protect('delivery.messages');
 call control.protect('delivery.campaign_counters');
-grant select, insert, update, delete on delivery.messages, delivery.campaign_counters to relaygram_log_writer;
+call control.protect('delivery.code_counters');
+call control.protect('delivery.minute_counters');
+grant select, insert, update, delete on delivery.messages, delivery.campaign_counters, delivery.code_counters,
+    delivery.minute_counters to relaygram_log_writer;
+grant select on delivery.code_counters, delivery.minute_counters to relaygram_api;
 grant select, update on delivery.sequence to relaygram_log_writer;
 grant select on delivery.messages, delivery.campaign_counters to relaygram_api, relaygram_dispatcher;
 grant select on delivery.log_rows to relaygram_api;

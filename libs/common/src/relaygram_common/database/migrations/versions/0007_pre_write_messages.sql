@@ -109,7 +109,8 @@ begin
                error_message = g.error_message, error_permanent = g.error_permanent, reference = g.reference,
                entity_id = g.entity_id, application_id = g.application_id, price = g.price
           from changed g where m.campaign_id = g.campaign_id and m.job_id = g.job_id
-        returning m.campaign_id, m.workspace_id, m.revision, old.rank as old_rank, new.rank as new_rank
+        returning m.campaign_id, m.workspace_id, m.revision, old.rank as old_rank, new.rank as new_rank,
+                  old.error_code as old_code, new.error_code as new_code, new.sent_at
     ),
     inserted as (
         insert into delivery.messages as m (campaign_id, job_id, id, position, revision, created_at, workspace_id, channel, state, rank,
@@ -124,7 +125,11 @@ begin
                f.queued_at, f.sent_at, f.read_at, f.replied_at, f.ended_at, f.telegram_message_id, f.triggered_by_message_id,
                f.error_code, f.error_message, f.error_permanent, f.reference, f.entity_id, f.application_id, f.price, f.erased_at
           from fresh f left join delivery.campaign_counters c on c.campaign_id = f.campaign_id
-        returning m.campaign_id, m.workspace_id, m.revision, null::smallint as old_rank, m.rank as new_rank
+        returning m.campaign_id, m.workspace_id, m.revision, null::smallint as old_rank, m.rank as new_rank,
+                  null::text as old_code, m.error_code as new_code, m.sent_at
+    ),
+    touched as materialized (
+        select * from inserted union all select * from updated
     ),
     tally as materialized (
         select t.campaign_id, max(t.workspace_id) as workspace_id, max(t.revision) as last_revision,
@@ -134,7 +139,7 @@ begin
                count(*) filter (where t.new_rank >= 4) - count(*) filter (where t.old_rank >= 4) as sent,
                count(*) filter (where t.new_rank >= 6) - count(*) filter (where t.old_rank >= 6) as read,
                count(*) filter (where t.new_rank = 7) - count(*) filter (where t.old_rank = 7) as replied
-          from (select * from inserted union all select * from updated) t group by t.campaign_id
+          from touched t group by t.campaign_id
     ),
     counted as (
         insert into delivery.campaign_counters as c (campaign_id, workspace_id, last_position, pending, sent, failed, read, replied,
@@ -147,6 +152,30 @@ begin
             replied = c.replied + excluded.replied, retained_pending = c.retained_pending + excluded.retained_pending,
             retained_sent = c.retained_sent + excluded.retained_sent,
             retained_failed = c.retained_failed + excluded.retained_failed, last_revision = excluded.last_revision
+    ),
+    codes_counted as (
+        insert into delivery.code_counters as c (campaign_id, code, workspace_id, messages)
+        select d.campaign_id, d.code, max(d.workspace_id), sum(d.change)
+          from (select t.campaign_id, t.workspace_id, t.new_code as code, 1 as change from touched t
+                 where t.new_rank in (2, 3) and t.new_code is not null
+                union all
+                select t.campaign_id, t.workspace_id, t.old_code, -1 from touched t
+                 where t.old_rank in (2, 3) and t.old_code is not null) d
+         where d.campaign_id > 0 group by d.campaign_id, d.code having sum(d.change) <> 0
+        on conflict (campaign_id, code) do update set messages = c.messages + excluded.messages
+    ),
+    minutes_counted as (
+        -- What is told later than this shows no rate any more.
+        insert into delivery.minute_counters as c (campaign_id, minute, workspace_id, sent)
+        select t.campaign_id, date_trunc('minute', t.sent_at), max(t.workspace_id), count(*) from touched t
+         where t.campaign_id > 0 and t.new_rank >= 4 and (t.old_rank is null or t.old_rank < 4)
+           and t.sent_at >= v_now - interval '2 hours'
+         group by 1, 2
+        on conflict (campaign_id, minute) do update set sent = c.sent + excluded.sent
+    ),
+    minutes_forgotten as (
+        delete from delivery.minute_counters c using tally t
+         where c.campaign_id = t.campaign_id and c.minute < date_trunc('minute', v_now) - interval '2 hours'
     ),
     advanced as (
         update delivery.sequence s
