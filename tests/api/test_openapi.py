@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from relaygram_api import openapi
 from relaygram_api.schemas.accounts import TelegramAccount
+from relaygram_api.schemas.audit import Change
 from relaygram_api.schemas.campaigns import Campaign
 from relaygram_api.schemas.contacts import Import, ImportedLineError, Sender
 from relaygram_api.schemas.envelopes import Many, One
@@ -42,6 +43,7 @@ async def test_answers_have_the_shapes_that_are_described(api: Api) -> None:
         (Many[ImportedLineError], await api.call("GET", f"/imports/{done['id']}/errors")),
         (Many[Sender], await api.call("GET", f"/campaigns/{one}/senders")),
         (Many[LogRow], await api.call("GET", f"/campaigns/{one}/logs")),
+        (Many[Change], await api.call("GET", "/audit")),
         (Many[LogRow], await api.call("GET", f"/campaigns/{one}/logs?q=x")),
     ]
     for shape, answer in answers:

@@ -3,30 +3,31 @@
 import time
 from collections.abc import AsyncIterator
 
-from fastapi import Request
+from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
 
 from relaygram_api.adapters import pg_imports
 from relaygram_api.adapters.pg_workspace import Connection
+from relaygram_api.change import Change, changing
 from relaygram_api.core.contact_file import FileError, first_line, read_header
 from relaygram_api.errors import ApiError, conflict, invalid, not_found, too_slow
+from relaygram_api.import_view import shown_import
 from relaygram_api.parts import Caller, Parts
 
 _CHUNK_BYTES = 1024 * 1024
 _FLUSH_SECONDS = 10.0
 
 
-async def begin_import(parts: Parts, caller: Caller, campaign_id: int, file_format: str) -> int:
+async def _begin(connection: Connection, parts: Parts, caller: Caller, campaign_id: int, file_format: str) -> int:
     """The import's row, if the campaign takes contacts now."""
-    async with parts.database.workspace(caller.workspace_id) as connection:
-        status = await pg_imports.campaign_status(connection, campaign_id)
-        if status is None:
-            raise not_found("campaign")
-        if status in ("completed", "stopped"):
-            raise conflict("campaign_ended", f"A campaign that is {status} takes no more contacts.")
-        return await pg_imports.create(
-            connection, caller.workspace_id, campaign_id, file_format, upload_seconds=_upload_seconds(parts)
-        )
+    status = await pg_imports.campaign_status(connection, campaign_id)
+    if status is None:
+        raise not_found("campaign")
+    if status in ("completed", "stopped"):
+        raise conflict("campaign_ended", f"A campaign that is {status} takes no more contacts.")
+    return await pg_imports.create(
+        connection, caller.workspace_id, campaign_id, file_format, upload_seconds=_upload_seconds(parts)
+    )
 
 
 async def demand_campaign(parts: Parts, caller: Caller, campaign_id: int) -> None:
@@ -36,26 +37,27 @@ async def demand_campaign(parts: Parts, caller: Caller, campaign_id: int) -> Non
             raise not_found("campaign")
 
 
-async def receive_csv(request: Request, parts: Parts, caller: Caller, campaign_id: int) -> int:
-    """Read the body to its end; the import's id. A header that can not be read is a 422 at once."""
+async def receive_csv(request: Request, parts: Parts, caller: Caller, campaign_id: int) -> Response:
+    """Read the body to its end; the import. A header that can not be read is a 422 at once."""
     pieces = request.stream()
     beginning = await _checked_beginning(pieces)
-    import_id = await begin_import(parts, caller, campaign_id, "csv")
+    async with changing(parts, caller) as change:
+        import_id = await _begin(change.connection, parts, caller, campaign_id, "csv")
     try:
-        await _keep(parts, caller, import_id, beginning, pieces)
+        return await _keep(parts, caller, import_id, beginning, pieces)
     except (ApiError, ClientDisconnect) as error:
         message = error.detail if isinstance(error, ApiError) else "the upload was broken off"
-        async with parts.database.workspace(caller.workspace_id) as connection:
-            await pg_imports.fail(connection, import_id, message)
+        async with changing(parts, caller) as change:
+            await pg_imports.fail(change.connection, import_id, message)
         raise
-    return import_id
 
 
-async def store(parts: Parts, caller: Caller, import_id: int, data: bytes) -> None:
-    """The one piece of a small file."""
-    async with parts.database.workspace(caller.workspace_id) as connection:
-        await _add(connection, parts, caller, import_id, 0, data)
-        await pg_imports.uploaded(connection, import_id)
+async def store(parts: Parts, caller: Caller, campaign_id: int, data: bytes) -> Response:
+    """A small file of JSON, in one piece; the import."""
+    async with changing(parts, caller) as change:
+        import_id = await _begin(change.connection, parts, caller, campaign_id, "json")
+        await _add(change.connection, parts, caller, import_id, 0, data)
+        return await _uploaded(change, import_id)
 
 
 async def _checked_beginning(pieces: AsyncIterator[bytes]) -> bytes:
@@ -72,7 +74,9 @@ async def _checked_beginning(pieces: AsyncIterator[bytes]) -> bytes:
     return beginning
 
 
-async def _keep(parts: Parts, caller: Caller, import_id: int, beginning: bytes, pieces: AsyncIterator[bytes]) -> None:
+async def _keep(
+    parts: Parts, caller: Caller, import_id: int, beginning: bytes, pieces: AsyncIterator[bytes]
+) -> Response:
     buffer, chunk, flushed_at = bytearray(beginning), 0, time.monotonic()
     async for piece in pieces:
         buffer += piece
@@ -81,11 +85,18 @@ async def _keep(parts: Parts, caller: Caller, import_id: int, beginning: bytes, 
                 await _add(connection, parts, caller, import_id, chunk, bytes(buffer))
             buffer.clear()
             chunk, flushed_at = chunk + 1, time.monotonic()
-    async with parts.database.workspace(caller.workspace_id) as connection:
+    async with changing(parts, caller) as change:
         if buffer:
-            await _add(connection, parts, caller, import_id, chunk, bytes(buffer))
-        if not await pg_imports.uploaded(connection, import_id):
-            raise too_slow()
+            await _add(change.connection, parts, caller, import_id, chunk, bytes(buffer))
+        return await _uploaded(change, import_id)
+
+
+async def _uploaded(change: Change, import_id: int) -> Response:
+    """All is there: from now on the import is worked off, and its answer is kept for an Idempotency-Key."""
+    if not await pg_imports.uploaded(change.connection, import_id):
+        raise too_slow()
+    row = await pg_imports.get(change.connection, import_id)
+    return change.answer(shown_import(row or {}), status=202)
 
 
 async def _add(connection: Connection, parts: Parts, caller: Caller, import_id: int, chunk: int, data: bytes) -> None:
