@@ -1,5 +1,6 @@
 """The second lock: whatever a query forgets, a role sees the rows of one workspace, or none."""
 
+import json
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -70,6 +71,16 @@ insert into telegram.sends (job_id, workspace_id, campaign_id, account_id, conta
 insert into telegram.usage (account_id, minute, workspace_id, sends) values ({account}, now(), {workspace}, 1);
 insert into telegram.blocks (account_id, method, workspace_id, blocked_until, code)
     values ({account}, 'm', {workspace}, now(), 'c');
+insert into control.idempotency_keys (workspace_id, user_id, key, route_hash, claim, claimed_until)
+    select {workspace}, id, 'k', 'r', gen_random_uuid(), now() from control.users where workspace_id = {workspace};
+insert into control.audit_log (workspace_id, actor, action, kind, thing_id)
+    values ({workspace}, 'user:1', 'created', 'campaign', 1);
+insert into control.erasures (workspace_id, person_hashes, addresses_sealed) values ({workspace}, '{{}}', 's');
+insert into control.test_sends (workspace_id, campaign_id, account_id, job_id, handle)
+    values ({workspace}, {campaign}, {account}, gen_random_uuid(), 'ann');
+insert into delivery.code_counters (campaign_id, code, workspace_id, messages) values ({campaign}, 'c', {workspace}, 1);
+insert into delivery.minute_counters (campaign_id, minute, workspace_id, sent)
+    values ({campaign}, now(), {workspace}, 1);
 insert into delivery.campaign_counters (campaign_id, workspace_id) values ({campaign}, {workspace});
 insert into delivery.messages (campaign_id, job_id, id, position, revision, created_at, workspace_id, channel, state,
     rank, attempt)
@@ -85,7 +96,7 @@ async def _tables(database: Database) -> list[asyncpg.Record]:
 
 
 async def _readable(database: Database, role: str) -> list[str]:
-    names = [row["name"] for row in await _tables(database) if row["has_workspace"] and row["name"] not in _OPEN_TO_ALL]
+    names = [row["name"] for row in await _tables(database) if row["name"] not in _OPEN_TO_ALL]
     connection = await asyncpg.connect(database.dsn)
     may = "select has_table_privilege($1, $2, 'select') and has_schema_privilege($1, split_part($2, '.', 1), 'usage')"
     readable = [name for name in names if await connection.fetchval(may, role, name)]
@@ -94,9 +105,13 @@ async def _readable(database: Database, role: str) -> list[str]:
 
 
 async def test_every_table_with_a_workspace_is_protected(database: Database) -> None:
+    # Only functions read these, and tell nobody what is in them.
+    hidden = set.intersection(
+        *[{row["name"] for row in await _tables(database)} - {*await _readable(database, role)} for role in _ROLES]
+    )
     for row in await _tables(database):
-        assert row["has_workspace"] or row["name"] in _OPEN_TO_ALL, row["name"]
-        assert row["protected"] or row["name"] in _OPEN_TO_ALL, row["name"]
+        assert row["has_workspace"] or row["name"] in _OPEN_TO_ALL | hidden, row["name"]
+        assert row["protected"] or row["name"] in _OPEN_TO_ALL | hidden, row["name"]
 
 
 @pytest.mark.parametrize("role", _ROLES)
@@ -109,7 +124,7 @@ async def test_a_role_sees_one_workspace_or_nothing(database: Database, two: tup
         await connection.execute("select set_config('relaygram.workspace_id', $1, false)", said)
         for table in readable:
             seen = await connection.fetch(f"select distinct workspace_id from {table}")  # noqa: S608 - names of our own
-            assert [row["workspace_id"] for row in seen] == expected, (table, said)
+            assert [row["workspace_id"] for row in seen] == expected, (table, said, "a new table needs a row in _ROWS")
     await connection.close()
 
 
@@ -119,6 +134,42 @@ async def test_every_workspace_is_for_workers_only(database: Database, two: tupl
     seen = {row["workspace_id"] for row in await pool.fetch("select workspace_id from control.campaigns")}
     assert seen == (set() if role == "relaygram_api" else {*two})
     await pool.close()
+
+
+_COLUMNS = """
+select string_agg(quote_ident(attname), ', ' order by attnum)
+  from pg_attribute where attrelid = $1::regclass and attnum > 0 and not attisdropped and attgenerated = ''"""
+
+
+@pytest.mark.parametrize("role", _ROLES)
+async def test_a_role_changes_nothing_of_another_workspace(database: Database, two: tuple[int, int], role: str) -> None:
+    mine, other = two
+    owner = await asyncpg.connect(database.dsn)
+    pool = await create_pool(database.dsn_for(role), application_name="test", workspace=str(mine), max_size=1)
+    tables = [row["name"] for row in await _tables(database) if row["has_workspace"]]
+    for table in tables:
+        if table in _OPEN_TO_ALL:
+            continue
+        for statement in (
+            f"update {table} set workspace_id = workspace_id where workspace_id = {other}",  # noqa: S608
+            f"delete from {table} where workspace_id = {other}",  # noqa: S608
+        ):
+            try:
+                assert (await pool.execute(statement)).endswith(" 0"), statement
+            except asyncpg.InsufficientPrivilegeError:
+                continue
+        columns = await owner.fetchval(_COLUMNS, table)
+        find = f"select to_jsonb(t) from {table} t where workspace_id = $1 limit 1"  # noqa: S608
+        theirs = json.loads(await owner.fetchval(find, other) or "null")
+        assert theirs, f"{table} needs a row in _ROWS"
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await pool.execute(
+                f"insert into {table} ({columns}) overriding system value "  # noqa: S608
+                f"select {columns} from jsonb_populate_record(null::{table}, $1)",
+                theirs,
+            )
+    await pool.close()
+    await owner.close()
 
 
 async def test_the_api_writes_into_no_other_workspace(database: Database, two: tuple[int, int]) -> None:

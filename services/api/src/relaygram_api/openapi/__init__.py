@@ -77,19 +77,16 @@ def _complete_components(components: dict[str, Any]) -> None:
 
 
 def _complete(operation: dict[str, Any], route: APIRoute, method: str, schemas: dict[str, Any]) -> None:
-    ability = _ability(route)
+    abilities = _abilities(route)
     operation["summary"] = operation["operationId"].replace("_", " ").capitalize()
-    if operation["operationId"] == "login":
-        operation["security"] = []
-    else:
-        operation["security"] = [{"token": []}]
-    if ability:
+    operation["security"] = [] if operation["operationId"] == "login" else [{"token": abilities}]
+    for ability in abilities:
         operation["description"] = f"{operation.get('description', '')}\n\nAbility: `{ability}`.".strip()
     kinds = _kinds(operation, method)
     if "POST" in kinds:
         operation.setdefault("parameters", []).append({"$ref": "#/components/parameters/Idempotency-Key"})
     _complete_request(operation, schemas)
-    statuses = _statuses(operation, needs_ability=ability is not None)
+    statuses = _statuses(operation, needs_ability=bool(abilities))
     responses = operation["responses"]
     for status in [status for status in responses if int(status) >= 400]:
         statuses |= {int(status)} - {422}
@@ -167,9 +164,6 @@ def _referenced(content: dict[str, Any]) -> str:
     return str(references[0]).rpartition("/")[2] if references else ""
 
 
-def _ability(route: APIRoute) -> str | None:
-    for dependency in route.dependant.dependencies:
-        ability: str | None = getattr(dependency.call, "ability", None)
-        if ability:
-            return ability
-    return None
+def _abilities(route: APIRoute) -> list[str]:
+    found = [getattr(dependency.call, "ability", None) for dependency in route.dependant.dependencies]
+    return [ability for ability in found if ability]
