@@ -1,4 +1,4 @@
-"""Turns a run's people into jobs, page by page: event, job, cursor, each after the acknowledgement of the one before.
+"""Turns a run's people into jobs, page by page: noted, event, job, cursor, each after the one before is acknowledged.
 
 Killed between any two of these, the page is done again with the same ids: the log and the gateway's admission know
 them.
@@ -45,7 +45,9 @@ class Expansion:
                 await self._runs.mark_expanded(run, page)
                 log.info("run.expanded", campaign_id=run.campaign_id, jobs_made=page.jobs_made)
                 return
-            await self._make_jobs(run, page)
+            page = await self._runs.begin(run, page)
+            if page.people:
+                await self._make_jobs(run, page)
             size = self._room(run, page.jobs_made + len(page.people), page.finals)
 
     async def _make_jobs(self, run: Run, page: Page) -> None:

@@ -1,7 +1,7 @@
 """Runs in PostgreSQL: leases, pages, cursors and completion."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import asyncpg
 
@@ -76,6 +76,17 @@ class PgRuns:
             first["finals"],
             first["contacts_generation"],
         )
+
+    async def begin(self, run: Run, page: Page) -> Page:
+        """The page without those who were taken out since it was read: from here on they have their jobs.
+
+        Raises LeaseLostError.
+        """
+        people = [person.id for person in page.people]
+        gone = await self._pool.fetchval(_sql["begin_page"], run.campaign_id, run.epoch, page.cursor, people)
+        if gone is None:
+            raise LeaseLostError(f"run of campaign {run.campaign_id}")
+        return replace(page, people=[person for person in page.people if person.id not in gone]) if gone else page
 
     async def advance(self, run: Run, page: Page) -> None:
         """This page is done. Raises LeaseLostError."""

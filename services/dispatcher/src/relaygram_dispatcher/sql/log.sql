@@ -18,12 +18,16 @@ select m.job_id, m.sender_id as contact_id, coalesce(m.step, 0) as step, coalesc
  limit $3
 
 -- name: unlogged_page
--- People before the cursor of whom the log knows nothing: their `queued` event was lost with its stream.
+-- People before the cursor of whom the log knows nothing: their `queued` event was lost with its stream. Also those who
+-- were taken out since: their message was made and must end.
 select p.id, p.telegram_user_id, p.handle, p.first_name, p.last_name, p.columns
-  from control.contacts p
-  join dispatch.runs r on r.campaign_id = p.campaign_id and p.id <= r.cursor_contact_id
- where p.campaign_id = $1 and p.id > $2
-   and not exists (select from delivery.messages m where m.campaign_id = p.campaign_id and m.sender_id = p.id)
+  from (select id, telegram_user_id, handle, first_name, last_name, columns
+          from control.contacts where campaign_id = $1 and id > $2
+        union all
+        select contact_id, null, null, null, null, '{}'
+          from control.former_contacts where campaign_id = $1 and contact_id > $2 and has_job) p
+  join dispatch.runs r on r.campaign_id = $1 and p.id <= r.cursor_contact_id
+ where not exists (select from delivery.messages m where m.campaign_id = $1 and m.sender_id = p.id)
  order by p.id
  limit $3
 

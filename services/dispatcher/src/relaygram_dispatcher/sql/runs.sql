@@ -57,11 +57,21 @@ select r.cursor_contact_id, r.jobs_made, c.contacts_generation, coalesce(k.sent 
   join control.telegram_accounts a on a.id = r.account_id
   left join delivery.campaign_counters k on k.campaign_id = r.campaign_id
   left join lateral (
-      select q.* from control.contacts q
-       where q.campaign_id = r.campaign_id and q.id > r.cursor_contact_id
-       order by q.id limit $3) p on true
+      (select q.id, q.telegram_user_id, q.handle, q.first_name, q.last_name, q.columns from control.contacts q
+        where q.campaign_id = r.campaign_id and q.id > r.cursor_contact_id
+        order by q.id limit $3)
+      union all
+      -- A page that was begun before is done again, also for those who were taken out since.
+      (select f.contact_id, null, null, null, null, '{}' from control.former_contacts f
+        where f.campaign_id = r.campaign_id and f.contact_id > r.cursor_contact_id and f.has_job
+        order by f.contact_id limit $3)
+      order by 1 limit $3) p on true
  where r.campaign_id = $1 and r.epoch = $2 and r.finished_at is null
  order by p.id
+
+-- name: begin_page
+-- Before anything of a page is published: who of it was taken out, and gets no job.
+select dispatch.begin_page($1, $2, $3, $4)
 
 -- name: advance_run
 -- After both acknowledgements, from where the page began and in the own epoch only: nothing is counted twice.

@@ -137,6 +137,7 @@ create table control.former_contacts (
     contact_id bigint not null,
     workspace_id bigint not null,
     person_hashes bytea[] not null default '{}',
+    has_job boolean not null default false,  -- a message is made; then the campaign's total counts it still
     removed_at timestamptz not null default now(),
     erased_at timestamptz,
     primary key (campaign_id, contact_id)

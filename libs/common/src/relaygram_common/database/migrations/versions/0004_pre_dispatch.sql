@@ -11,6 +11,8 @@ create table dispatch.runs (
     epoch bigint not null default 0,
     -- Contacts up to `cursor_contact_id` have a `queued` event and a job, both acknowledged; `jobs_made` counts them.
     cursor_contact_id bigint not null default 0,
+    -- Contacts up to here may have them: a page is noted before it is published.
+    page_until bigint not null default 0,
     jobs_made bigint not null default 0,
     -- All contacts of this generation (control.campaigns.contacts_generation) are expanded.
     expanded_generation bigint,

@@ -71,6 +71,14 @@ begin
 end
 $$;
 
+-- Up to which contact a campaign's people have jobs, or may have them in a moment; no further page begins until the
+-- transaction ends.
+create function dispatch.hold_run(p_campaign bigint) returns bigint
+language sql security definer set search_path = pg_catalog as $$
+    select greatest(r.cursor_contact_id, r.page_until) from dispatch.runs r
+     where r.campaign_id = p_campaign and r.workspace_id = control.workspace() for share
+$$;
+
 -- Takes a contact out; false when there is none. What is queued for it ends as `discarded`, by the gateway's admission,
 -- and counts; so it stays in the campaign's total unless no message to it was ever made.
 create function control.remove_contact(p_campaign bigint, p_contact bigint, p_person_hashes bytea[], p_erased boolean)
@@ -78,21 +86,39 @@ returns boolean
 language plpgsql set search_path = pg_catalog as $$
 declare
     v_workspace bigint;
+    v_has_job boolean;
 begin
-    -- The campaign first: imports, which count contacts as well, lock it in this order with what follows.
+    -- A campaign is locked before its run, here and by the dispatcher.
     perform from control.campaigns c where c.id = p_campaign for no key update;
+    v_has_job := coalesce(dispatch.hold_run(p_campaign) >= p_contact, false)
+        or exists (select from delivery.messages m where m.campaign_id = p_campaign and m.sender_id = p_contact);
     delete from control.contacts p where p.id = p_contact and p.campaign_id = p_campaign
     returning p.workspace_id into v_workspace;
     if not found then
         return false;
     end if;
-    insert into control.former_contacts (campaign_id, contact_id, workspace_id, person_hashes, erased_at)
-    values (p_campaign, p_contact, v_workspace, p_person_hashes, case when p_erased then now() end);
-    update control.campaigns c set total_contacts = c.total_contacts - 1, version = c.version + 1, updated_at = now()
-     where c.id = p_campaign
-       and not exists (select from dispatch.runs r where r.campaign_id = p_campaign and r.cursor_contact_id >= p_contact)
-       and not exists (select from delivery.messages m where m.campaign_id = p_campaign and m.sender_id = p_contact);
+    insert into control.former_contacts (campaign_id, contact_id, workspace_id, person_hashes, has_job, erased_at)
+    values (p_campaign, p_contact, v_workspace, p_person_hashes, v_has_job, case when p_erased then now() end);
+    if not v_has_job then
+        update control.campaigns c set total_contacts = c.total_contacts - 1, version = c.version + 1, updated_at = now()
+         where c.id = p_campaign;
+    end if;
     return true;
+end
+$$;
+
+-- Notes that these people, who were read before, now get their event and their job. Who was taken out before this gets
+-- none and is returned; who is taken out after it is counted as having them. Null: the run is not ours.
+create function dispatch.begin_page(p_campaign bigint, p_epoch bigint, p_from bigint, p_people bigint[]) returns bigint[]
+language plpgsql as $$
+begin
+    update dispatch.runs r set page_until = greatest(r.page_until, p_people[cardinality(p_people)])
+     where r.campaign_id = p_campaign and r.epoch = p_epoch and r.cursor_contact_id = p_from and r.finished_at is null;
+    if not found then
+        return null;
+    end if;
+    return array(select f.contact_id from control.former_contacts f
+                  where f.campaign_id = p_campaign and f.contact_id = any (p_people) and not f.has_job);
 end
 $$;
 
@@ -198,7 +224,9 @@ begin
 end
 $$;
 
-revoke execute on function control.suppress, control.remove_contact, telegram.known_people, telegram.erase_people,
+revoke execute on function control.suppress, control.remove_contact, dispatch.hold_run, dispatch.begin_page,
+    telegram.known_people, telegram.erase_people,
     telegram.hold_admissions, telegram.erase_sends, delivery.erase_messages from public;
-grant execute on function control.suppress, control.remove_contact, telegram.known_people, telegram.erase_people,
+grant execute on function dispatch.begin_page to relaygram_dispatcher;
+grant execute on function control.suppress, control.remove_contact, dispatch.hold_run, telegram.known_people, telegram.erase_people,
     telegram.hold_admissions, telegram.erase_sends, delivery.erase_messages to relaygram_api;
