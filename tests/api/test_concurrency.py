@@ -6,7 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
+from relaygram_api import openapi
 from relaygram_api.core.entity_tags import entity_tag, is_same_answer, is_version, parse_tags
+from relaygram_api.web import create_app
 from tests.api.log_rows import row, write_log
 from tests.api.support import Api
 
@@ -135,6 +137,20 @@ async def test_if_match_in_several_lines_is_one_list(api: Api) -> None:
     path = await running(api)
     lines = [("If-Match", '"x"'), ("If-Match", await tag_of(api, path))]
     assert (await api.client.post(f"/api/v1{path}/pause", headers=lines)).status_code == 200
+
+
+def test_the_document_tells_of_it() -> None:
+    paths = openapi.document(create_app(None))["paths"]
+    one = "/api/v1/campaigns/{campaign_id}"
+    for method, below, body in CHANGES:
+        operation = paths[one + below][method.lower()]
+        assert "If-Match" in [parameter.get("name") for parameter in operation["parameters"]]
+        assert "412" in operation["responses"]
+        assert body is None or "ETag" in operation["responses"]["200"]["headers"]
+    read = paths[one]["get"]["responses"]
+    assert "ETag" in read["200"]["headers"]
+    assert "content" not in read["304"]
+    assert "ETag" in paths["/api/v1/campaigns"]["post"]["responses"]["201"]["headers"]
 
 
 @pytest.mark.parametrize("header", ["", "x", '"a" "b', '"a"b', "W/x", '"a" *', '"\x7f"', '"a b"', ","])

@@ -12,7 +12,9 @@ from relaygram_api.schemas.campaigns import Campaign
 from relaygram_api.schemas.contacts import Import, ImportedLineError, Sender
 from relaygram_api.schemas.envelopes import Many, One
 from relaygram_api.schemas.identity import LoggedIn, Me, NewToken, Token
-from relaygram_api.schemas.logs import LogRow
+from relaygram_api.schemas.logs import LogFeed, LogRow
+from relaygram_api.schemas.previews import Preview
+from relaygram_api.schemas.stats import CampaignStats
 from relaygram_api.web import create_app
 from tests.api.log_rows import row, write_log
 from tests.api.support import Api
@@ -37,6 +39,9 @@ async def test_answers_have_the_shapes_that_are_described(api: Api) -> None:
         (One[NewToken], await api.call("POST", "/tokens", status=201, json={"name": "x"})),
         (One[Campaign], await api.call("GET", f"/campaigns/{one}")),
         (Many[Campaign], await api.call("GET", "/campaigns")),
+        (One[Preview], await api.call("POST", f"/campaigns/{one}/preview")),
+        (One[CampaignStats], await api.call("GET", f"/campaigns/{one}/stats")),
+        (LogFeed, await api.call("GET", "/logs")),
         (One[TelegramAccount], await api.call("GET", f"/telegram-accounts/{account_id}")),
         (Many[TelegramAccount], await api.call("GET", "/telegram-accounts")),
         (One[Import], await api.call("GET", f"/imports/{done['id']}")),

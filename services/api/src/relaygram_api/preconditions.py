@@ -1,6 +1,6 @@
 """Optimistic concurrency, offered and not demanded: `ETag`, `If-Match` on changes, `If-None-Match` on reads."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request, Response
 
@@ -9,6 +9,17 @@ from relaygram_api.errors import ApiError, invalid
 
 _IF_MATCH = "The `ETag` of an earlier answer: when the thing has been changed since, 412 and nothing happens. `*`: any."
 _IF_NONE_MATCH = "The `ETag` of an earlier answer: when the answer would be the same, 304."
+# As the OpenAPI document has it.
+ETAG: dict[str, Any] = {
+    "headers": {
+        "ETag": {
+            "description": "Stands for this answer exactly, for `If-None-Match`; in `If-Match` it means the version "
+            "that the answer shows: what somebody may have changed since, not counts that moved on.",
+            "schema": {"type": "string"},
+            "example": '"12-9a1f0c4be8d14c7e"',
+        }
+    }
+}
 
 
 class IfMatch:

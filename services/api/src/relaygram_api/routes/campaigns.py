@@ -16,16 +16,17 @@ from relaygram_api.core.cursors import CursorError, decode_cursor, encode_cursor
 from relaygram_api.errors import conflict, invalid, not_found
 from relaygram_api.fields import Body, Id, Moment, Name, Page, PerPage, QueryText, ShortText, offset_of
 from relaygram_api.parts import Caller, FromParts, Parts
-from relaygram_api.preconditions import Expected, Known, tagged
+from relaygram_api.preconditions import ETAG, Expected, Known, tagged
 from relaygram_api.schemas.campaigns import Campaign
 from relaygram_api.schemas.envelopes import Many, One
+from relaygram_api.shared_reads import FromReading
 from relaygram_api.things import exists, now
 
 router = APIRouter(prefix=f"{PREFIX}/campaigns", route_class=CheckedRoute, tags=["Campaigns"])
 _CAP = 100
 _about_a_campaign = exists("campaign_id", "campaign_exists", "campaign")
 
-MAY_CONFLICT: dict[int | str, dict[str, Any]] = {409: {}, 412: {}}
+MAY_CONFLICT: dict[int | str, dict[str, Any]] = {200: ETAG, 409: {}, 412: {}}
 
 Reader = Annotated[Caller, caller_with("campaigns:read")]
 Writer = Annotated[Caller, caller_with("campaigns:write")]
@@ -75,6 +76,7 @@ class CampaignChange(_CampaignFields):
 async def list_campaigns(
     caller: Reader,
     parts: FromParts,
+    reading: FromReading,
     page: Annotated[Page, Query()] = 1,
     per_page: Annotated[PerPage, Query(description=f"Cut to {_CAP}.")] = 25,
     status: Annotated[Status | None, Query()] = None,
@@ -86,13 +88,17 @@ async def list_campaigns(
     per_page, wanted = min(per_page, _CAP), pg_campaigns.Filter(status, mode, q)
     before = _place(cursor, wanted, page)
     offset = offset_of(page, per_page)
-    async with parts.database.workspace(caller.workspace_id) as connection:
-        total = await pg_campaigns.count(connection, wanted)
-        # One row more than is shown tells whether there is a next page.
-        rows = await pg_campaigns.page(connection, wanted, before=before, limit=per_page + 1, offset=offset)
-    shown = [shown_campaign(row) for row in rows[:per_page]]
-    following = encode_cursor(wanted.listing, shown[-1]["id"]) if len(rows) > per_page else None
-    return page_answer(shown, page=page, per_page=per_page, total=total, cursor={"next": following})
+
+    async def read() -> Response:
+        async with parts.database.workspace(caller.workspace_id) as connection:
+            total = await pg_campaigns.count(connection, wanted)
+            # One row more than is shown tells whether there is a next page.
+            rows = await pg_campaigns.page(connection, wanted, before=before, limit=per_page + 1, offset=offset)
+        shown = [shown_campaign(row) for row in rows[:per_page]]
+        following = encode_cursor(wanted.listing, shown[-1]["id"]) if len(rows) > per_page else None
+        return page_answer(shown, page=page, per_page=per_page, total=total, cursor={"next": following})
+
+    return await reading.answer(read)
 
 
 def _place(cursor: str | None, wanted: pg_campaigns.Filter, page: int) -> int | None:
@@ -106,7 +112,7 @@ def _place(cursor: str | None, wanted: pg_campaigns.Filter, page: int) -> int | 
         raise invalid({"cursor": [str(error)]}) from None
 
 
-@router.post("", status_code=201, operation_id="create_campaign", response_model=One[Campaign])
+@router.post("", status_code=201, operation_id="create_campaign", response_model=One[Campaign], responses={201: ETAG})
 async def create_campaign(body: CampaignCreate, caller: Writer, parts: FromParts) -> Response:
     """Make a draft."""
     campaign = body.model_dump()
@@ -122,13 +128,19 @@ async def create_campaign(body: CampaignCreate, caller: Writer, parts: FromParts
     "/{campaign_id:id}",
     operation_id="get_campaign",
     response_model=One[Campaign],
-    responses={304: {"description": "The answer would be the one whose `ETag` was given in `If-None-Match`."}},
+    responses={200: ETAG, 304: {"description": "It would be the answer whose `ETag` is in `If-None-Match`.", **ETAG}},
 )
-async def get_campaign(campaign_id: int, caller: Reader, parts: FromParts, known: Known) -> Response:
+async def get_campaign(
+    campaign_id: int, caller: Reader, parts: FromParts, known: Known, reading: FromReading
+) -> Response:
     """One campaign. The `ETag` is exact: counts that moved on make another; for `If-Match` only changes count."""
-    async with parts.database.workspace(caller.workspace_id) as connection:
-        row = await demand(connection, campaign_id)
-    return known.answer(tagged(answer(shown_campaign(row)), row["version"]))
+
+    async def read() -> Response:
+        async with parts.database.workspace(caller.workspace_id) as connection:
+            row = await demand(connection, campaign_id)
+        return tagged(answer(shown_campaign(row)), row["version"])
+
+    return known.answer(await reading.answer(read))
 
 
 @router.put("/{campaign_id:id}", operation_id="update_campaign", response_model=One[Campaign], responses=MAY_CONFLICT)
