@@ -73,10 +73,27 @@ THINGS: Final[dict[str, Any]] = {
         "request_id": "5f0c9a4be8d14c7e9a31b2c4", "action": "changed", "kind": "campaign", "thing_id": 1,
         "before": {"status": "draft"}, "after": {"status": "running"},
     },
+    "CampaignStats": {
+        "campaign_id": 1,
+        "counts": {"total_contacts": 1000, "pending": 460, "sent": 512, "failed": 28, "read": 61, "replied": 12},
+        "codes": [{"code": "USER_PRIVACY_RESTRICTED", "count": 21}, {"code": "PEER_FLOOD", "count": 7}],
+        "sent_last_minute": 230,
+        "estimated_end_at": "2026-04-21T16:04:45Z",
+        "sent_per_minute": [
+            {"minute": "2026-04-21T16:01:00Z", "sent": 282},
+            {"minute": "2026-04-21T16:02:00Z", "sent": 230},
+        ],
+    },
     "Preview": {
         "text": "Hey Jane, happy to send pricing over.", "characters": 37, "limit": 4096, "tokens_without_value": [],
         "problem": None, "sender_id": 904,
         "contact": {"first_name": "Jane", "last_name": "Doe", "handle": "@jane_doe"},
+    },
+    "CampaignTest": {
+        "job_id": "5d0c6b1f-71c4-5a0e-8c55-0f4b8f0f6f1e", "campaign_id": 1, "status": "sent",
+        "destination": "@jane_doe", "body": "Hey Jane, happy to send pricing over.", "error": None,
+        "telegram_message_id": "1827361234", "sent_at": "2026-04-18T09:12:31.402117Z",
+        "created_at": "2026-04-18T09:12:30.981244Z",
     },
 }  # fmt: skip
 _MADE: Final = {
@@ -96,6 +113,7 @@ _ASKED_FOR_CODE: Final = {
 # Where the usual example would not fit what the call has just done.
 ANSWERS: Final[dict[str, Any]] = {
     "create_campaign": _MADE,
+    "test_campaign": {**THINGS["CampaignTest"], "status": "queued", "telegram_message_id": None, "sent_at": None},
     "pause_campaign": {**_CAMPAIGN, "status": "paused", "status_reason": "user"},
     "stop_campaign": {**_CAMPAIGN, "status": "stopped", "completed_at": "2026-04-22T10:00:00Z"},
     "import_contacts": _PENDING_IMPORT,
@@ -124,6 +142,7 @@ REQUESTS: Final[dict[str, Any]] = {
     "Code": {"code": "24680"},
     "PersonToErase": {"handle": "@jane_doe"},
     "PreviewRequest": {"sender_id": 904},
+    "CampaignTestRequest": {"handle": "@jane_doe", "first_name": "Jane"},
     "Password": {"password": "correct horse battery staple"},
 }
 # Lists that can also be had as a file.
