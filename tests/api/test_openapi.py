@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from relaygram_api import openapi
 from relaygram_api.schemas.accounts import TelegramAccount
 from relaygram_api.schemas.audit import Change
+from relaygram_api.schemas.campaign_tests import CampaignTest
 from relaygram_api.schemas.campaigns import Campaign
 from relaygram_api.schemas.contacts import Import, ImportedLineError, Sender
 from relaygram_api.schemas.envelopes import Many, One
@@ -39,6 +40,7 @@ async def test_answers_have_the_shapes_that_are_described(api: Api) -> None:
         (One[NewToken], await api.call("POST", "/tokens", status=201, json={"name": "x"})),
         (One[Campaign], await api.call("GET", f"/campaigns/{one}")),
         (Many[Campaign], await api.call("GET", "/campaigns")),
+        (One[CampaignTest], await api.call("POST", f"/campaigns/{one}/test", status=202, json={"handle": "ann_lee"})),
         (One[Preview], await api.call("POST", f"/campaigns/{one}/preview")),
         (One[CampaignStats], await api.call("GET", f"/campaigns/{one}/stats")),
         (LogFeed, await api.call("GET", "/logs")),

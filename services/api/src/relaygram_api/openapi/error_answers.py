@@ -60,6 +60,11 @@ _PARTICULAR: Final[dict[str, tuple[int, str, frozenset[str]]]] = {
         "Telegram does not ask for a code now: the account is active.",
         frozenset({"enter_telegram_code", "enter_telegram_password", "resend_telegram_code"}),
     ),
+    "account_not_active": (
+        409,
+        "A test needs an account that is active; the campaign's account is code_required.",
+        frozenset({"test_campaign"}),
+    ),
     "idempotency_key_in_use": (
         409,
         "The first request with this Idempotency-Key is still at work.",

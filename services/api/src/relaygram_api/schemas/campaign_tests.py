@@ -1,10 +1,15 @@
 """Test sends."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from relaygram_api.schemas.envelopes import Shape
 from relaygram_api.schemas.logs import LogError
-from relaygram_common.contracts.states import MessageState
+
+Status = Literal[
+    "queued", "sending", "retrying", "discarded", "expired", "failed", "sent", "delivered", "read", "replied"
+]
 
 
 class CampaignTest(Shape):
@@ -12,7 +17,7 @@ class CampaignTest(Shape):
 
     job_id: str
     campaign_id: int
-    status: MessageState = Field(description="Ends as `sent`, `failed` or `discarded`.")
+    status: Status = Field(description="Ends as `sent`, `failed` or `discarded`; a reader may take it further.")
     destination: str | None = Field(description="Handle or Telegram id; of a phone, once the person is found.")
     body: str | None = Field(description="The text as this person gets it.")
     error: LogError | None
