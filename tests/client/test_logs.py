@@ -41,3 +41,11 @@ async def test_following_changes_shows_a_row_again_when_its_state_changes(relayg
     await changes.aclose()
     assert (first.status, second.status, second.id) == ("pending", "sent", first.id)
     assert second.revision > first.revision
+
+
+async def test_the_log_of_all_campaigns(relaygram: Relaygram, api: Api) -> None:
+    campaigns = [(await api.campaign())["id"] for _ in range(2)]
+    for campaign in campaigns:
+        await write_log(api, [row(campaign, "sent", sender_id=987_654) for _ in range(3)])
+    rows = await relaygram.logs.list_all(sender_id=987_654).all()
+    assert [one.campaign_id for one in rows] == [campaigns[0]] * 3 + [campaigns[1]] * 3

@@ -10,6 +10,7 @@ from relaygram_client import (
     ConflictError,
     InvalidError,
     NotFoundError,
+    PreconditionFailedError,
     Relaygram,
     RelaygramError,
     UnauthenticatedError,
@@ -140,3 +141,56 @@ async def test_errors_say_what_is_wrong_and_how_to_find_it(relaygram: Relaygram)
     assert len(error.request_id) >= 8
     assert isinstance(error, RelaygramError)
     assert str(error) == error.message
+
+
+async def test_a_change_on_a_condition_is_refused_when_somebody_was_faster(relaygram: Relaygram, api: Api) -> None:
+    campaign_id = await draft(relaygram, api)
+    read, etag = await relaygram.campaigns.get_with_etag(campaign_id)
+    await relaygram.campaigns.update(campaign_id, name="Somebody else's", if_match=etag)
+    with pytest.raises(PreconditionFailedError):
+        await relaygram.campaigns.update(campaign_id, name="Ours", if_match=etag)
+    with pytest.raises(PreconditionFailedError):
+        await relaygram.campaigns.stop(campaign_id, if_match=etag)
+    assert read.id == campaign_id
+
+
+async def test_a_preview_and_a_test_send(relaygram: Relaygram, api: Api) -> None:
+    campaign_id = await draft(relaygram, api)
+    preview = await relaygram.campaigns.preview(campaign_id, contact={"first_name": "Jane"})
+    assert (preview.text, preview.contact.first_name) == ("Hello Jane", "Jane")
+    assert (await relaygram.campaigns.preview(campaign_id, body="Hi")).text == "Hi"
+    test = await relaygram.campaigns.test(campaign_id, handle="@jane_doe", first_name="Jane")
+    assert (test.campaign_id, test.destination) == (campaign_id, "@jane_doe")
+    assert (await relaygram.campaigns.get_test(campaign_id, test.job_id)).job_id == test.job_id
+    with pytest.raises(TimeoutError):  # no gateway runs here
+        await relaygram.campaigns.wait_for_test(campaign_id, test.job_id, timeout_seconds=0.1)
+    assert (await relaygram.campaigns.stats(campaign_id)).counts.total_contacts == 0
+
+
+async def test_people_who_must_not_be_written_to_and_people_who_are_forgotten(
+    relaygram: Relaygram, api: Api, tmp_path: Path
+) -> None:
+    campaign_id = await draft(relaygram, api)
+    begun = await relaygram.contacts.add(campaign_id, [{"handle": "forget_me"}, {"handle": "take_me_out"}])
+    await relaygram.imports.wait(begun.id, timeout_seconds=30)
+    senders = {sender.handle: sender.id async for sender in relaygram.contacts.list(campaign_id)}
+    await relaygram.contacts.remove(campaign_id, senders["@take_me_out"])
+    assert await relaygram.contacts.list(campaign_id).total() == 1
+    assert (await relaygram.people.erase(handle="forget_me")).contacts == 1
+    assert (await relaygram.suppressions.add(handle="@never_again", reason="asked")).added == 1
+    file = tmp_path / "no.csv"
+    file.write_text("handle,reason\nnever_again,x\nnot_me,y\n!,z\n")
+    listed = await relaygram.suppressions.add_csv(file)
+    assert (listed.added, listed.already_listed, listed.rejected) == (1, 1, 1)
+    assert (await relaygram.suppressions.add_many([{"telegram_user_id": 4711}])).added == 1
+    (found,) = await relaygram.suppressions.list(q="never_again").all()
+    assert (found.handle, found.reason) == ("@never_again", "asked")
+    await relaygram.suppressions.delete(found.id)
+    assert await relaygram.suppressions.list(q="never_again").all() == []
+
+
+async def test_the_audit_log(relaygram: Relaygram, api: Api) -> None:
+    campaign_id = await draft(relaygram, api, name="Watched")
+    await relaygram.campaigns.update(campaign_id, name="Seen")
+    (newest, oldest) = await relaygram.audit.list(kind="campaign", thing_id=campaign_id).all()
+    assert (oldest.action, newest.before, newest.after) == ("created", {"name": "Watched"}, {"name": "Seen"})

@@ -18,16 +18,26 @@ from relaygram_client.errors import (
     UnexpectedAnswerError,
 )
 from relaygram_client.models.accounts import Limits, TelegramAccount
+from relaygram_client.models.audit import Change
 from relaygram_client.models.campaigns import Campaign, QuietHours
 from relaygram_client.models.contacts import Import, ImportedLineError, Sender
 from relaygram_client.models.identity import LoggedIn, Me, NewToken, OwnToken, Token, User, Workspace
 from relaygram_client.models.logs import LogError, LogRow
+from relaygram_client.models.people import Erasure, Suppressed, Suppression
+from relaygram_client.models.previews import CampaignTest, Preview, PreviewedFor
+from relaygram_client.models.stats import CampaignStats, CodeCount, Counts, MinuteCount
 from relaygram_client.paging import Listing, Page
 
 __all__ = [
     "ApiError",
     "Campaign",
+    "CampaignStats",
+    "CampaignTest",
+    "Change",
+    "CodeCount",
     "ConflictError",
+    "Counts",
+    "Erasure",
     "ForbiddenError",
     "Import",
     "ImportFailedError",
@@ -39,17 +49,22 @@ __all__ = [
     "LogRow",
     "LoggedIn",
     "Me",
+    "MinuteCount",
     "NewToken",
     "NoAnswerError",
     "NotFoundError",
     "OwnToken",
     "Page",
     "PreconditionFailedError",
+    "Preview",
+    "PreviewedFor",
     "QuietHours",
     "RateLimitedError",
     "Relaygram",
     "RelaygramError",
     "Sender",
+    "Suppressed",
+    "Suppression",
     "TelegramAccount",
     "Token",
     "TooLargeError",

@@ -22,9 +22,12 @@ class LimitChanges(TypedDict, total=False):
 
 
 class AccountOptions(TypedDict, total=False):
-    """What else can be said of a new account."""
+    """What else can be said of a new account: its own application and proxy, if other than the installation's."""
 
     name: str | None
+    api_id: int | None
+    api_hash: str | None
+    proxy: str | None
 
 
 class AccountChanges(TypedDict, total=False):
@@ -32,6 +35,7 @@ class AccountChanges(TypedDict, total=False):
 
     name: str | None
     limits: LimitChanges
+    proxy: str | None
 
 
 class Accounts:

@@ -1,13 +1,21 @@
 """Campaigns: making, reading, changing and deleting them, and their life: start, pause, stop."""
 
+import asyncio
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
+from uuid import UUID
 
 from relaygram_client.logs import LogFilter, Logs
 from relaygram_client.models.campaigns import Campaign, CampaignStatus, Mode
 from relaygram_client.models.logs import LogRow
+from relaygram_client.models.previews import CampaignTest, Preview
+from relaygram_client.models.stats import CampaignStats
 from relaygram_client.paging import Listing, one
 from relaygram_client.transport import Transport, as_text
+
+_UNDECIDED = frozenset({"queued", "sending", "retrying", "deferred"})
+_POLL_SECONDS = 0.5
 
 
 class QuietHoursGiven(TypedDict):
@@ -38,6 +46,18 @@ class CampaignChanges(CampaignOptions, total=False):
     body: str
 
 
+class TestPerson(TypedDict, total=False):
+    """A contact of the campaign by `sender_id`, or anybody by an address; `columns` are other tokens of the text."""
+
+    sender_id: int | None
+    telegram_user_id: int | None
+    handle: str | None
+    phone: str | None
+    first_name: str | None
+    last_name: str | None
+    columns: dict[str, str] | None
+
+
 class Campaigns:
     """`relaygram.campaigns`"""
 
@@ -62,36 +82,82 @@ class Campaigns:
         """One campaign."""
         return one(Campaign, await self._transport.call("GET", _path(campaign_id)))
 
-    async def update(self, campaign_id: int, **changes: Unpack[CampaignChanges]) -> Campaign:
+    async def get_with_etag(self, campaign_id: int) -> tuple[Campaign, str]:
+        """One campaign, and its ETag: given as `if_match`, a change is refused when somebody was faster."""
+        content, etag = await self._transport.read_with_etag(_path(campaign_id))
+        return one(Campaign, content), etag
+
+    async def update(
+        self, campaign_id: int, *, if_match: str | None = None, **changes: Unpack[CampaignChanges]
+    ) -> Campaign:
         """Change the fields given; a running campaign's next message has the new text."""
-        return one(Campaign, await self._transport.call("PUT", _path(campaign_id), json=_as_body({**changes})))
+        body = _as_body({**changes})
+        return one(Campaign, await self._transport.call("PUT", _path(campaign_id), json=body, if_match=if_match))
 
-    async def delete(self, campaign_id: int) -> None:
+    async def delete(self, campaign_id: int, *, if_match: str | None = None) -> None:
         """Take it out of every list; its log stays readable by id."""
-        await self._transport.call("DELETE", _path(campaign_id))
+        await self._transport.call("DELETE", _path(campaign_id), if_match=if_match)
 
-    async def start(self, campaign_id: int) -> Campaign:
+    async def start(self, campaign_id: int, *, if_match: str | None = None) -> Campaign:
         """Start or resume; on a running one nothing happens."""
-        return await self._move(campaign_id, "start")
+        return await self._move(campaign_id, "start", if_match)
 
-    async def pause(self, campaign_id: int) -> Campaign:
+    async def pause(self, campaign_id: int, *, if_match: str | None = None) -> Campaign:
         """Halt queued sends until the next start."""
-        return await self._move(campaign_id, "pause")
+        return await self._move(campaign_id, "pause", if_match)
 
-    async def stop(self, campaign_id: int) -> Campaign:
+    async def stop(self, campaign_id: int, *, if_match: str | None = None) -> Campaign:
         """End it for good; queued sends are discarded."""
-        return await self._move(campaign_id, "stop")
+        return await self._move(campaign_id, "stop", if_match)
+
+    async def stats(self, campaign_id: int) -> CampaignStats:
+        """Counts, codes, the rate of the last minutes, and an estimated end."""
+        return one(CampaignStats, await self._transport.call("GET", f"{_path(campaign_id)}/stats"))
+
+    async def preview(
+        self,
+        campaign_id: int,
+        *,
+        sender_id: int | None = None,
+        contact: Mapping[str, str | float | None] | None = None,
+        body: str | None = None,
+    ) -> Preview:
+        """The text (or `body`) as a contact gets it, or a person with these columns; else the first contact."""
+        given = _given({"sender_id": sender_id, "contact": contact, "body": body})
+        return one(Preview, await self._transport.call("POST", f"{_path(campaign_id)}/preview", json=given))
+
+    async def test(self, campaign_id: int, **person: Unpack[TestPerson]) -> CampaignTest:
+        """Send the text once to a contact or to anybody; counts nowhere. `wait_for_test` tells what became of it."""
+        return one(CampaignTest, await self._transport.call("POST", f"{_path(campaign_id)}/test", json={**person}))
+
+    async def get_test(self, campaign_id: int, job_id: str) -> CampaignTest:
+        """What became of a test send."""
+        return one(CampaignTest, await self._transport.call("GET", f"{_path(campaign_id)}/test/{UUID(job_id)}"))
+
+    async def wait_for_test(self, campaign_id: int, job_id: str, *, timeout_seconds: float = 60.0) -> CampaignTest:
+        """Poll until it is decided. Raises TimeoutError."""
+        async with asyncio.timeout(timeout_seconds):
+            while True:
+                found = await self.get_test(campaign_id, job_id)
+                if found.status not in _UNDECIDED:
+                    return found
+                await asyncio.sleep(_POLL_SECONDS)
 
     def logs(self, campaign_id: int, **wanted: Unpack[LogFilter]) -> Listing[LogRow]:
         """What became of its messages: the same as `relaygram.logs.list`."""
         return self._logs.list(campaign_id, **wanted)
 
-    async def _move(self, campaign_id: int, action: str) -> Campaign:
-        return one(Campaign, await self._transport.call("POST", f"{_path(campaign_id)}/{action}"))
+    async def _move(self, campaign_id: int, action: str, if_match: str | None) -> Campaign:
+        path = f"{_path(campaign_id)}/{action}"
+        return one(Campaign, await self._transport.call("POST", path, if_match=if_match))
 
 
 def _path(campaign_id: int) -> str:
     return f"/campaigns/{campaign_id}"
+
+
+def _given(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _as_body(fields: dict[str, Any]) -> dict[str, Any]:

@@ -6,12 +6,15 @@ from typing import Self
 import httpx
 
 from relaygram_client.accounts import Accounts
+from relaygram_client.audit import Audit
 from relaygram_client.campaigns import Campaigns
 from relaygram_client.contacts import Contacts
 from relaygram_client.imports import Imports
 from relaygram_client.logs import Logs
+from relaygram_client.people import People
 from relaygram_client.retries import RetryPolicy
 from relaygram_client.session import Session
+from relaygram_client.suppressions import Suppressions
 from relaygram_client.tokens import Tokens
 from relaygram_client.transport import Transport
 
@@ -44,6 +47,9 @@ class Relaygram:
         self.campaigns = Campaigns(self._transport, self.logs)
         self.contacts = Contacts(self._transport)
         self.imports = Imports(self._transport)
+        self.suppressions = Suppressions(self._transport)
+        self.people = People(self._transport)
+        self.audit = Audit(self._transport)
 
     @property
     def url(self) -> str:

@@ -1,17 +1,14 @@
 """The people of a campaign: importing, listing and removing them."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from relaygram_client.models.contacts import Import, Sender
 from relaygram_client.paging import Listing, one
 from relaygram_client.transport import Body, Transport
-
-_PIECE_BYTES = 256 * 1024
-#: Called with the bytes handed over so far.
-OnProgress = Callable[[int], None]
+from relaygram_client.uploads import OnProgress, of_bytes, of_file, watched
 
 
 class Contacts:
@@ -40,10 +37,10 @@ class Contacts:
             file = Path(source)
             if not await asyncio.to_thread(file.is_file):
                 raise FileNotFoundError(f"there is no file {file}")
-            return await self._upload(campaign_id, lambda: _of_file(file), on_progress, repeatable=True)
+            return await self._upload(campaign_id, lambda: of_file(file), on_progress, repeatable=True)
         if isinstance(source, bytes):
             whole = source
-            return await self._upload(campaign_id, lambda: _of_bytes(whole), on_progress, repeatable=True)
+            return await self._upload(campaign_id, lambda: of_bytes(whole), on_progress, repeatable=True)
         given = source
         return await self._upload(campaign_id, lambda: given, on_progress, repeatable=False)
 
@@ -52,37 +49,18 @@ class Contacts:
         body = {"contacts": [dict(person) for person in people]}
         return one(Import, await self._transport.call("POST", _path(campaign_id), json=body))
 
+    async def remove(self, campaign_id: int, sender_id: int) -> None:
+        """Take a person out of a campaign: nothing more is sent to them; the log keeps what was."""
+        await self._transport.call("DELETE", f"{_path(campaign_id)}/{sender_id}")
+
     async def _upload(
         self, campaign_id: int, body: Body, on_progress: OnProgress | None, *, repeatable: bool
     ) -> Import:
         answer = await self._transport.upload(
-            _path(campaign_id), lambda: _watched(body(), on_progress), "text/csv", repeatable=repeatable
+            _path(campaign_id), lambda: watched(body(), on_progress), "text/csv", repeatable=repeatable
         )
         return one(Import, answer)
 
 
 def _path(campaign_id: int) -> str:
     return f"/campaigns/{campaign_id}/contacts"
-
-
-async def _of_file(path: Path) -> AsyncIterator[bytes]:
-    file = await asyncio.to_thread(path.open, "rb")
-    try:
-        while piece := await asyncio.to_thread(file.read, _PIECE_BYTES):
-            yield piece
-    finally:
-        await asyncio.to_thread(file.close)
-
-
-async def _of_bytes(whole: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(whole), _PIECE_BYTES):
-        yield whole[start : start + _PIECE_BYTES]
-
-
-async def _watched(pieces: AsyncIterable[bytes], on_progress: OnProgress | None) -> AsyncIterator[bytes]:
-    handed_over = 0
-    async for piece in pieces:
-        yield piece
-        handed_over += len(piece)
-        if on_progress is not None:
-            on_progress(handed_over)

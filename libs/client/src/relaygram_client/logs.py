@@ -46,6 +46,17 @@ class Logs:
         path = f"/campaigns/{campaign_id}/logs"
         return Listing(self._transport, path, LogRow, {**wanted}, per_page=_PER_PAGE)
 
+    def list_all(
+        self,
+        *,
+        since: datetime | str | None = None,
+        order: Literal["asc", "desc"] = "asc",
+        **wanted: Unpack[StateFilter],
+    ) -> Listing[LogRow]:
+        """Every message of every campaign, also of deleted ones; page by cursor only."""
+        query = {**wanted, "since": since, "order": order}
+        return Listing(self._transport, "/logs", LogRow, query, per_page=_PER_PAGE)
+
     async def tail(
         self, campaign_id: int, *, since_id: int = 0, poll_seconds: float = 1.0, **wanted: Unpack[LastingFilter]
     ) -> AsyncGenerator[LogRow, None]:

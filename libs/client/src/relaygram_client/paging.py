@@ -18,7 +18,7 @@ class Page(Generic[Thing]):
     """One page, in the order of the list."""
 
     things: list[Thing]
-    pagination: Pagination
+    pagination: Pagination | None
     #: Where the API offers cursors: `next` is what to give for the next page, None at the end.
     cursor: Cursor | None
 
@@ -41,8 +41,11 @@ class Listing(Generic[Thing]):
         return Page([understood(self._shape, one) for one in data], meta.pagination, meta.cursor)
 
     async def total(self) -> int:
-        """How many things there are."""
-        return (await self.page()).pagination.total
+        """How many things there are; with some filters it stops counting (`pagination.total_is_capped`)."""
+        pagination = (await self.page()).pagination
+        if pagination is None:
+            raise TypeError("this list is not counted")
+        return pagination.total
 
     async def all(self) -> list[Thing]:
         """All of it in memory."""
@@ -57,7 +60,7 @@ class Listing(Generic[Thing]):
                 if page.cursor.next is None:
                     return
                 page = await self.page(cursor=page.cursor.next)
-            elif page.things and page.pagination.current_page < page.pagination.last_page:
+            elif page.things and page.pagination and page.pagination.current_page < page.pagination.last_page:
                 page = await self.page(page.pagination.current_page + 1)
             else:
                 return

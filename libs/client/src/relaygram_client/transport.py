@@ -54,11 +54,21 @@ class Transport:
         """Close the connections."""
         await self._http.aclose()
 
-    async def call(self, method: str, path: str, *, query: Query | None = None, json: Any = None) -> Any:
+    async def call(
+        self, method: str, path: str, *, query: Query | None = None, json: Any = None, if_match: str | None = None
+    ) -> Any:
         """The parsed JSON of the answer; None when it has no body. A POST gets an Idempotency-Key of its own."""
         headers = {"Idempotency-Key": str(uuid.uuid4())} if method == "POST" else {}
-        response = await self._attempts(method, path, headers, query=query, json=json, repeatable=True)
-        return parsed(response)
+        if if_match is not None:
+            headers["If-Match"] = if_match
+        # A change on a condition is not repeated without a key: having happened, it would no longer meet it.
+        repeatable = if_match is None or method == "POST"
+        return parsed(await self._attempts(method, path, headers, query=query, json=json, repeatable=repeatable))
+
+    async def read_with_etag(self, path: str) -> tuple[Any, str]:
+        """The parsed JSON of a GET, and what to give as `if_match` to change only what was read."""
+        response = await self._attempts("GET", path, {}, repeatable=True)
+        return parsed(response), response.headers.get("etag", "")
 
     async def call_once(self, method: str, path: str, *, json: Any = None) -> Any:
         """The same for what may not be repeated once it was sent."""

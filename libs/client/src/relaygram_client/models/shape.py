@@ -35,5 +35,5 @@ class Cursor(Shape):
 class ListMeta(Shape):
     """Beside a list."""
 
-    pagination: Pagination
+    pagination: Pagination | None = None
     cursor: Cursor | None = None
