@@ -11,6 +11,7 @@ from relaygram_api.limiter import LoginLimiter, RateLimiter
 from relaygram_api.parts import Parts
 from relaygram_api.prune_worker import PruneWorker
 from relaygram_api.settings import ApiSettings
+from relaygram_api.shared_reads import SharedReads
 from relaygram_api.token_check import TokenCheck
 from relaygram_api.web import create_app
 from relaygram_common.database.pool import create_pool
@@ -24,7 +25,11 @@ async def build(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[None]:
     """Start everything in order; stop in reverse."""
     async with make_parts(settings, runtime) as parts:
         socket = listen(settings.api_host, settings.api_port, setting="RELAYGRAM_API_PORT")
-        server = http_server(create_app(parts), shutdown_seconds=settings.shutdown_seconds)
+        server = http_server(
+            create_app(parts),
+            shutdown_seconds=settings.shutdown_seconds,
+            head_seconds=settings.request_head_seconds,
+        )
         async with serving(server, socket):
             yield
 
@@ -55,6 +60,7 @@ async def make_parts(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[P
             time_zones=time_zones,
             tokens=TokenCheck(database),
             requests=RateLimiter(database, settings.rate_limit_per_minute),
+            reads=SharedReads(),
             logins=LoginLimiter(database, sealer, settings.login_failures_per_minute),
             wake_outbox=outbox.wake,
             wake_imports=worker.wake,

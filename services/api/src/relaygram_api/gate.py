@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from relaygram_api.adapters.pg_workspace import is_transient
 from relaygram_api.errors import ApiError, too_large, too_many, too_slow, unauthenticated, unavailable
 from relaygram_api.parts import Caller, Parts
+from relaygram_api.shared_reads import key_of
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +27,8 @@ _PREFIX = "/api/v1/"
 _OPEN = frozenset({"/api/v1/login"})
 _UPLOAD = re.compile(r"/api/v1/campaigns/[0-9]+/contacts")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# These make an answer depend on more than the address, or come with a body.
+_NOT_PLAIN = frozenset({"if-none-match", "content-type", "content-length", "transfer-encoding"})
 _requests = Histogram(
     "relaygram_http_request_seconds",
     "Requests by route and status, and how long they took",
@@ -51,12 +54,29 @@ class Gate:
             limit = self._size_limit(scope, headers)
             _check_declared_size(headers, limit)
             if scope["path"].startswith(_PREFIX) and scope["path"] not in _OPEN:
-                scope["state"]["caller"] = await self._admit(headers, exchange)
+                caller = scope["state"]["caller"] = await self._admit(headers, exchange)
+                if await self._read(scope, caller, headers, receive, exchange):
+                    return
             await self._app(scope, _bounded(receive, limit, self._parts.settings.upload_idle_seconds), exchange.send)
         except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes an answer here
             await exchange.fail(error)
         finally:
             exchange.observe()
+
+    async def _read(
+        self, scope: Scope, caller: Caller, headers: MutableMapping[str, str], receive: Receive, exchange: "_Exchange"
+    ) -> bool:
+        """Answer what was asked in the same words before; False when the router has to understand it."""
+        if scope["method"] != "GET" or not _NOT_PLAIN.isdisjoint(headers):
+            return False
+        key = key_of(scope, caller)
+        known = self._parts.reads.known(key)
+        if known is None:
+            return False
+        scope["route"] = known.route
+        response = await self._parts.reads.answer(key, known.read)
+        await response(scope, receive, exchange.send)
+        return True
 
     def _size_limit(self, scope: Scope, headers: MutableMapping[str, str]) -> int:
         settings = self._parts.settings

@@ -10,6 +10,7 @@ from relaygram_api.adapters.pg_workspace import Database
 from relaygram_api.caller import Caller
 from relaygram_api.limiter import LoginLimiter, RateLimiter
 from relaygram_api.settings import ApiSettings
+from relaygram_api.shared_reads import SharedReads
 from relaygram_api.token_check import TokenCheck
 from relaygram_common.health import Health
 from relaygram_common.security.sealing import Sealer
@@ -28,6 +29,7 @@ class Parts:
     time_zones: frozenset[str]
     tokens: TokenCheck
     requests: RateLimiter
+    reads: SharedReads
     logins: LoginLimiter
     # There are new rows in the outbox; there is a new import.
     wake_outbox: Callable[[], None]

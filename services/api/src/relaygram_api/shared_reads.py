@@ -13,12 +13,25 @@ wrote, is in the answer, as if each had read alone.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
+from typing import Annotated
 
-from fastapi import Response
+from fastapi import Depends, Request, Response
+from starlette.types import Scope
+
+from relaygram_api.caller import Caller
 
 Read = Callable[[], Awaitable[Response]]
 
 _KEPT = 4096  # meanings; those not asked for longest are understood anew
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a request means: how to read its answer, and the route that understood it."""
+
+    read: Read
+    route: object
 
 
 class _Sharing:
@@ -32,20 +45,20 @@ class SharedReads:
     """The readings of one process."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[Hashable, Read] = OrderedDict()
+        self._known: OrderedDict[Hashable, Known] = OrderedDict()
         self._under_way: dict[Hashable, _Sharing] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def known(self, key: Hashable) -> Read | None:
-        """How to read what was asked under this key before; None when it was not, or is forgotten."""
-        read = self._known.get(key)
-        if read is not None:
+    def known(self, key: Hashable) -> Known | None:
+        """What was asked under this key before; None when nothing was, or it is forgotten."""
+        known = self._known.get(key)
+        if known is not None:
             self._known.move_to_end(key)
-        return read
+        return known
 
-    def remember(self, key: Hashable, read: Read) -> None:
-        """From now on this key means this reading."""
-        self._known[key] = read
+    def remember(self, key: Hashable, known: Known) -> None:
+        """From now on this key means this."""
+        self._known[key] = known
         if len(self._known) > _KEPT:
             self._known.popitem(last=False)
 
@@ -93,3 +106,30 @@ class SharedReads:
         else:
             self._under_way[key].next = None
             self._begin(key, read, waiting)
+
+
+def key_of(scope: Scope, caller: Caller) -> Hashable:
+    """What decides what is read: the token, whose workspace and abilities never change, and the address."""
+    return caller.token_id, scope["path"], scope["query_string"]
+
+
+class Reading:
+    """One request's part in the readings, for handlers that only read."""
+
+    def __init__(self, reads: SharedReads, key: Hashable, route: object) -> None:
+        self._reads = reads
+        self._key = key
+        self._route = route
+
+    async def answer(self, read: Read) -> Response:
+        """Read, or share the next reading of the same; the same request needs no handler any more."""
+        self._reads.remember(self._key, Known(read, self._route))
+        return await self._reads.answer(self._key, read)
+
+
+def _reading(request: Request) -> Reading:
+    reads: SharedReads = request.app.state.parts.reads
+    return Reading(reads, key_of(request.scope, request.state.caller), request.scope["route"])
+
+
+FromReading = Annotated[Reading, Depends(_reading)]

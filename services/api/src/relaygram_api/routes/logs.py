@@ -15,6 +15,7 @@ from relaygram_api.log_view import shown_row
 from relaygram_api.parts import Caller, FromParts
 from relaygram_api.schemas.envelopes import Many
 from relaygram_api.schemas.logs import LogRow
+from relaygram_api.shared_reads import FromReading
 from relaygram_api.things import exists
 from relaygram_common.contracts.delivery import MAX_ID
 
@@ -59,22 +60,27 @@ async def list_logs(
     caller: Annotated[Caller, caller_with("logs:read")],
     parts: FromParts,
     query: Annotated[LogQuery, Depends(_query)],
+    reading: FromReading,
 ) -> Response:
     """Every message of the campaign, in the order they were made; also of a deleted campaign."""
-    try:
-        async with parts.database.workspace(caller.workspace_id) as connection:
-            found = await pg_logs.read(connection, campaign_id, query)
-    except LogQueryError as error:
-        raise invalid({error.field: [error.problem]}) from None
-    if found is None:
-        raise not_found("campaign")
-    capped = {"total_is_capped": found.is_capped} if query.has_other_filter else {}
-    following = encode_cursor(query.listing(campaign_id), found.last) if found.last is not None else None
-    return page_answer(
-        [shown_row(row) for row in found.rows],
-        page=query.page,
-        per_page=query.per_page,
-        total=found.total,
-        cursor={"next": following},
-        **capped,
-    )
+
+    async def read() -> Response:
+        try:
+            async with parts.database.workspace(caller.workspace_id) as connection:
+                found = await pg_logs.read(connection, campaign_id, query)
+        except LogQueryError as error:
+            raise invalid({error.field: [error.problem]}) from None
+        if found is None:
+            raise not_found("campaign")
+        capped = {"total_is_capped": found.is_capped} if query.has_other_filter else {}
+        following = encode_cursor(query.listing(campaign_id), found.last) if found.last is not None else None
+        return page_answer(
+            [shown_row(row) for row in found.rows],
+            page=query.page,
+            per_page=query.per_page,
+            total=found.total,
+            cursor={"next": following},
+            **capped,
+        )
+
+    return await reading.answer(read)
