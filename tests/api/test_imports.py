@@ -131,8 +131,22 @@ async def test_bounds_are_kept_while_a_file_streams_in(database: Database, provi
     async with running_api(database, provisioned_nats.url, **bounds) as small:
         campaign = await small.campaign()
         path = f"/campaigns/{campaign['id']}/contacts"
-        failed = await small.import_csv(campaign["id"], "handle\n" + "person_1\n" * 11, ends="failed")
-        assert failed["message"] == "more than 10 lines"
+        for lines in ("person_1\n" * 11, "person_1\n" * 10 + "person_1"):
+            refused = await small.call("POST", path, status=413, content=f"handle\n{lines}".encode(), headers=CSV)
+            assert refused["message"] == "The file has more than 10 lines."
+        for lines in ("person_1\n" * 10, "person_1\n" * 9 + "person_1"):
+            assert (await small.import_csv(campaign["id"], f"handle\n{lines}"))["received"] == 10
+        contacts = {"contacts": [{"handle": "person_1"}] * 11}
+        started = await small.data("POST", path, status=202, json=contacts)
+        assert (await small.import_ends(started["id"], "failed"))["message"] == "more than 10 lines"
+
+        async def one_by_one() -> AsyncIterator[bytes]:
+            yield b"handle\n"
+            for _ in range(12):
+                yield b"person_1\n"
+
+        refused = await small.call("POST", path, status=413, content=one_by_one(), headers=CSV)
+        assert refused["code"] == "too_large"
 
         async def too_much() -> AsyncIterator[bytes]:
             for _ in range(30):
@@ -187,6 +201,8 @@ async def test_the_report_as_csv_is_whole_and_runs_nothing_in_a_spreadsheet(api:
     assert answer.headers["Content-Type"].startswith("text/csv")
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert len(rows) == 4500
+    same = await api.client.get(f"/api/v1/imports/{done['id']}/errors", headers={"Accept": "text/csv"})
+    assert same.text == answer.text
     assert rows[0] == {"line": "2", "column": "handle", "value": "'=cmd|0", "reason": rows[0]["reason"]}
     page = await api.call("GET", f"/imports/{done['id']}/errors", params={"per_page": 10, "page": 450})
     assert [row["line"] for row in page["data"]] == list(range(4492, 4502))
@@ -234,6 +250,75 @@ async def test_pausing_does_not_wait_for_an_import(api: Api) -> None:
         async with asyncio.timeout(2):
             paused = await api.data("POST", f"/campaigns/{campaign['id']}/pause")
         assert paused["status"] == "paused"
+
+
+async def test_two_apis_import_into_one_campaign_one_after_the_other(
+    api: Api, database: Database, provisioned_nats: NatsServer
+) -> None:
+    campaign = await api.campaign()
+    async with running_api(database, provisioned_nats.url) as other:
+        file = "handle,first_name\n" + "".join(f"twin_{number:05d},N{number}\n" for number in range(5000))
+        done = await asyncio.gather(*(one.import_csv(campaign["id"], file) for one in (api, other) * 2))
+    assert sorted(one["accepted"] for one in done) == [0, 0, 0, 5000]
+    assert all(one["received"] == one["accepted"] + one["duplicates"] + one["rejected"] for one in done)
+    ids = await api.sql("select array_agg(id order by id) from control.contacts where campaign_id = $1", campaign["id"])
+    assert len(ids) == 5000
+    found = await api.sql(
+        "select count(*) from control.imports a join control.imports b on b.campaign_id = a.campaign_id and b.id > a.id"
+        " where a.campaign_id = $1 and a.finished_at > b.finished_at", campaign["id"],
+    )  # fmt: skip
+    assert found == 0, "imports overtook each other"
+
+
+@pytest.mark.parametrize(
+    ("file", "accepted", "errors"),
+    [
+        (b'"Handle", First_Name\r\njane_1,"a ""quoted"", name"\r\n', 1, []),
+        (b'HANDLE;notes\njane_2;"two\nlines; one field"\njane_3;x\n', 2, []),
+        ("handle,first_name\njane_4,مرحبا e\u0301 \u202eevil\n".encode(), 1, []),
+        (b"handle,first_name\njane_5,a\0b\n", 0, [(2, "first_name")]),
+        (b"handle,first_name\njane_6," + b"x" * 256 + b"\n", 0, [(2, "first_name")]),
+        (b"handle,notes\njane_7," + b"x" * 4097 + b"\n", 0, [(2, "notes")]),
+        (b"handle,notes\njane_8," + b"x" * 4096 + b"\n", 1, []),
+        (b"handle,born\njane_9,10000-01-01T00:00:00Z\n", 1, []),
+        (b"telegram_user_id\n9223372036854775807\n9223372036854775808\n0\n-5\n1e5\n", 1,
+         [(3, "telegram_user_id"), (4, "telegram_user_id"), (5, "telegram_user_id"), (6, "telegram_user_id")]),
+        (b"handle,time_zone\njane_10,Europe/Berlin\njane_11,Mars/Base\n", 1, [(3, "time_zone")]),
+        (f"handle,tags\njane_12,a|b|a||\njane_13,{'|'.join(map(str, range(101)))}\n".encode(), 1, [(3, "tags")]),
+        (b"handle\n\n\njane_14\n\n", 1, []),
+        (b"handle,phone\n@1,12\n", 0, [(2, "handle"), (2, "phone")]),
+    ],
+)  # fmt: skip
+async def test_files_as_people_make_them(api: Api, file: bytes, accepted: int, errors: list[tuple[int, str]]) -> None:
+    campaign = await api.campaign()
+    done = await api.import_csv(campaign["id"], file)
+    assert done["accepted"] == accepted
+    assert [(line, column) for line, column, _ in await errors_of(api, done["id"])] == errors
+    assert done["received"] == done["accepted"] + done["duplicates"] + done["rejected"]
+
+
+async def test_suppressed_people_are_contacts_all_the_same(api: Api) -> None:
+    await api.data("POST", "/suppressions", json={"handle": "never_again"})
+    campaign = await api.campaign()
+    assert (await api.import_csv(campaign["id"], "handle\nnever_again\n"))["accepted"] == 1
+
+
+async def test_get_imports_and_their_errors(api: Api, database: Database, provisioned_nats: NatsServer) -> None:
+    """GET /imports/{id} and its errors: another workspace's are 404, and each asks for campaigns:read."""
+    campaign = await api.campaign()
+    done = await api.import_csv(campaign["id"], "handle\n@1\n")
+    assert {"id", "status", "received", "accepted", "duplicates", "rejected"} <= set(done)
+    (error,) = await api.data("GET", f"/imports/{done['id']}/errors")
+    assert set(error) == {"line", "column", "value", "reason"}
+    async with running_api(database, provisioned_nats.url, workspace="second", email="second@example.com") as other:
+        for path in (
+            f"/imports/{done['id']}",
+            f"/imports/{done['id']}/errors",
+            f"/imports/{done['id']}/errors?format=csv",
+        ):
+            await other.call("GET", path, status=404)
+    async with api.bearing(await api.token_with("campaigns:write")) as writer:
+        assert (await writer.get(f"/api/v1/imports/{done['id']}")).status_code == 403
 
 
 async def test_a_hundred_thousand_lines_are_worked_off(api: Api) -> None:

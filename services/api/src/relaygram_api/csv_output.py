@@ -3,11 +3,20 @@
 import csv
 import io
 from collections.abc import AsyncIterable, Iterable
+from typing import Any, Final
 
 from fastapi import Request
 from fastapi.responses import StreamingResponse
 
 from relaygram_api.core.spreadsheets import harmless
+
+# For the OpenAPI document: a list that may be asked for as a file.
+ALSO_CSV: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "content": {"text/csv": {"schema": {"type": "string"}}},
+        "description": "A page, or with `Accept: text/csv` all of them.",
+    }
+}
 
 
 def wants_csv(request: Request) -> bool:

@@ -65,6 +65,11 @@ def too_large(limit_bytes: int) -> ApiError:
     return ApiError(413, "too_large", f"The body is larger than {limit_bytes} bytes.", headers={"Connection": "close"})
 
 
+def too_many_lines(most: int) -> ApiError:
+    """The file has more people than one import may."""
+    return ApiError(413, "too_large", f"The file has more than {most} lines.", headers={"Connection": "close"})
+
+
 def too_slow() -> ApiError:
     """The body stood still."""
     return ApiError(

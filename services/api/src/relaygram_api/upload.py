@@ -10,7 +10,7 @@ from relaygram_api.adapters import pg_imports
 from relaygram_api.adapters.pg_workspace import Connection
 from relaygram_api.change import Change, changing
 from relaygram_api.core.contact_file import FileError, first_line, read_header
-from relaygram_api.errors import ApiError, conflict, invalid, not_found, too_slow
+from relaygram_api.errors import ApiError, conflict, invalid, not_found, too_many_lines, too_slow
 from relaygram_api.import_view import shown_import
 from relaygram_api.parts import Caller, Parts
 
@@ -39,7 +39,7 @@ async def demand_campaign(parts: Parts, caller: Caller, campaign_id: int) -> Non
 
 async def receive_csv(request: Request, parts: Parts, caller: Caller, campaign_id: int) -> Response:
     """Read the body to its end; the import. A header that can not be read is a 422 at once."""
-    pieces = request.stream()
+    pieces = _bounded(request.stream(), parts.settings.max_import_lines)
     beginning = await _checked_beginning(pieces)
     async with changing(parts, caller) as change:
         import_id = await _begin(change.connection, parts, caller, campaign_id, "csv")
@@ -58,6 +58,19 @@ async def store(parts: Parts, caller: Caller, campaign_id: int, data: bytes) -> 
         import_id = await _begin(change.connection, parts, caller, campaign_id, "json")
         await _add(change.connection, parts, caller, import_id, 0, data)
         return await _uploaded(change, import_id)
+
+
+async def _bounded(pieces: AsyncIterator[bytes], most: int) -> AsyncIterator[bytes]:
+    """The same pieces, until there are more lines than may be, not counting the header's."""
+    ends, last = 0, b""
+    async for piece in pieces:
+        ends += piece.count(b"\n")
+        last = piece or last
+        if ends - 1 > most:
+            raise too_many_lines(most)
+        yield piece
+    if ends == most + 1 and not last.endswith(b"\n"):
+        raise too_many_lines(most)
 
 
 async def _checked_beginning(pieces: AsyncIterator[bytes]) -> bytes:

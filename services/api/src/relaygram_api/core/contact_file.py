@@ -59,7 +59,7 @@ def read_header(line: bytes) -> Header:
     try:
         cells = next(csv.reader([text], delimiter=delimiter, strict=True))
     except (csv.Error, StopIteration):
-        raise FileError("line 1: the header has a quote that is not closed") from None
+        raise FileError("line 1: the header has a quote that is not closed, or is followed by more text") from None
     header = Header(tuple(_column_name(cell) for cell in cells), delimiter)
     _check_columns(header.columns)
     return header

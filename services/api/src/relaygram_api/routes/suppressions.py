@@ -21,7 +21,7 @@ from relaygram_api.core.suppression_rows import (
     json_listed,
     sorted_out,
 )
-from relaygram_api.csv_output import csv_file, csv_lines, wants_csv
+from relaygram_api.csv_output import ALSO_CSV, csv_file, csv_lines, wants_csv
 from relaygram_api.errors import forbidden, invalid, not_found
 from relaygram_api.fields import Page, PerPage, QueryText, offset_of
 from relaygram_api.parts import Caller, FromParts, Parts
@@ -65,15 +65,9 @@ _BODY = {
         },
     }
 }
-_AS_CSV: dict[int | str, dict[str, Any]] = {
-    200: {
-        "content": {"text/csv": {"schema": {"type": "string"}}},
-        "description": "With `Accept: text/csv` all of them.",
-    }
-}
 
 
-@router.get("", operation_id="list_suppressions", response_model=Many[Suppression], responses=_AS_CSV)
+@router.get("", operation_id="list_suppressions", response_model=Many[Suppression], responses=ALSO_CSV)
 async def list_suppressions(
     request: Request,
     caller: Annotated[Caller, caller_with("senders:read")],
