@@ -5,7 +5,20 @@ from typing import Annotated
 
 import typer
 
-from relaygram_cli.commands import accounts, campaigns, contacts, logs, session, token, tokens, user, workspace
+from relaygram_cli.commands import (
+    accounts,
+    audit,
+    campaigns,
+    contacts,
+    logs,
+    people,
+    session,
+    suppressions,
+    token,
+    tokens,
+    user,
+    workspace,
+)
 from relaygram_cli.commands.migrate import migrate
 from relaygram_cli.commands.provision import provision
 from relaygram_cli.plugins import PluginGroup
@@ -42,10 +55,13 @@ for name, noun in (
     ("accounts", accounts),
     ("campaigns", campaigns),
     ("contacts", contacts),
+    ("suppressions", suppressions),
+    ("people", people),
     ("logs", logs),
     ("tokens", tokens),
 ):
     app.add_typer(noun.app, name=name, rich_help_panel=_API)
+app.command(rich_help_panel=_API)(audit.audit)
 for name, noun in (("workspace", workspace), ("user", user), ("token", token)):
     app.add_typer(noun.app, name=name, rich_help_panel=_INSTALLATION)
 app.command(rich_help_panel=_INSTALLATION)(migrate)

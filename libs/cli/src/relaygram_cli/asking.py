@@ -56,7 +56,8 @@ def _in_words(error: "RelaygramError", login: Login) -> CommandError:
 def _refused(error: "ApiError", login: Login) -> CommandError:
     problems = [f"{field}: {problem}" for field, said in error.fields.items() for problem in said]
     if len(problems) == 1:
-        return CommandError(problems[0])
+        advice = "relaygram contacts import CAMPAIGN FILE" if error.code == "no_contacts" else ""
+        return CommandError(problems[0], what_to_do=advice)
     if problems:
         return CommandError(f"{len(problems)} things are wrong", details=problems)
     return CommandError(error.message, what_to_do=_advice(error, login))

@@ -14,6 +14,7 @@ from relaygram_cli.prompts import secret
 
 if TYPE_CHECKING:
     from relaygram_client import Relaygram, TelegramAccount
+    from relaygram_client.accounts import AccountOptions
 
 _SECONDS = 60.0
 _STEP_SECONDS = 8.0
@@ -28,6 +29,11 @@ def connect(
     bot: Annotated[bool, typer.Option("--bot", help="A bot; its token is asked for.")] = False,
     session: Annotated[bool, typer.Option("--session", help="A Telethon StringSession; it is asked for.")] = False,
     name: Annotated[str | None, typer.Option(help="What to call the account here.")] = None,
+    api_id: Annotated[int | None, typer.Option(min=1, help="An application of its own at my.telegram.org.")] = None,
+    api_hash: Annotated[str | None, typer.Option(envvar="RELAYGRAM_ACCOUNT_API_HASH", help="Its hash.")] = None,
+    proxy: Annotated[
+        str | None, typer.Option(envvar="RELAYGRAM_ACCOUNT_PROXY", help="Like socks5://user:secret@host:1080.")
+    ] = None,
     secret_stdin: Annotated[
         bool, typer.Option("--secret-stdin", help="Read the bot's token or the session from standard input.")
     ] = False,
@@ -37,7 +43,12 @@ def connect(
     """Connect a Telegram account: by phone (it gets a code), by a bot's token, or by a session."""
     if [phone is not None, bot, session].count(True) != 1:
         raise typer.BadParameter("give exactly one of --phone, --bot, --session")
-    account = _begun(phone, name, is_bot=bot, from_stdin=secret_stdin)
+    options: AccountOptions = {"name": name}
+    if api_id is not None or api_hash is not None:
+        options.update({"api_id": api_id, "api_hash": api_hash})
+    if proxy is not None:
+        options["proxy"] = proxy
+    account = _begun(phone, options, is_bot=bot, from_stdin=secret_stdin)
     if wait:
         account = ask(lambda r: _settled(r, account.id))
         if sys.stdin.isatty():
@@ -72,15 +83,15 @@ def resend_code(account: AccountId, as_json: Json = False) -> None:
     _tell(ask(lambda r: r.accounts.resend_code(account)), as_json=as_json)
 
 
-def _begun(phone: str | None, name: str | None, *, is_bot: bool, from_stdin: bool) -> "TelegramAccount":
+def _begun(phone: str | None, options: "AccountOptions", *, is_bot: bool, from_stdin: bool) -> "TelegramAccount":
     if phone is not None:
         number = phone
-        return ask(lambda r: r.accounts.connect_phone(number, name=name))
+        return ask(lambda r: r.accounts.connect_phone(number, **options))
     question = "Bot token" if is_bot else "Session string"
     given = secret(question, from_stdin=from_stdin, option="--secret-stdin")
     if is_bot:
-        return ask(lambda r: r.accounts.connect_bot(given, name=name))
-    return ask(lambda r: r.accounts.connect_session(given, name=name))
+        return ask(lambda r: r.accounts.connect_bot(given, **options))
+    return ask(lambda r: r.accounts.connect_session(given, **options))
 
 
 def _finished(account: "TelegramAccount") -> "TelegramAccount":

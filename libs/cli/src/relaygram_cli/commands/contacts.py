@@ -7,7 +7,7 @@ import typer
 from relaygram_cli.asking import ask
 from relaygram_cli.commands import contacts_import
 from relaygram_cli.options import CampaignId, Json, Limit
-from relaygram_cli.output import Column, print_things, taken
+from relaygram_cli.output import Column, note, print_json, print_things, taken
 
 if TYPE_CHECKING:
     from relaygram_client import Sender
@@ -42,3 +42,17 @@ def list_contacts(
     print_things(
         found, _COLUMNS, as_json=as_json, nothing=f"There is nobody: relaygram contacts import {campaign} people.csv"
     )
+
+
+@app.command()
+def delete(
+    campaign: CampaignId,
+    contact: Annotated[int, typer.Argument(metavar="CONTACT", min=1, help="Number of the contact.")],
+    as_json: Json = False,
+) -> None:
+    """Take a person out of a campaign; the log keeps what was."""
+    ask(lambda r: r.contacts.remove(campaign, contact))
+    if as_json:
+        print_json({"id": contact, "campaign_id": campaign, "deleted": True})
+    else:
+        note(f"Contact {contact} is out of campaign {campaign}.")
