@@ -14,8 +14,10 @@ from relaygram_api.schemas.contacts import Import, ImportedLineError, Sender
 from relaygram_api.schemas.envelopes import Many, One
 from relaygram_api.schemas.identity import LoggedIn, Me, NewToken, Token
 from relaygram_api.schemas.logs import LogFeed, LogRow
+from relaygram_api.schemas.people import Erasure
 from relaygram_api.schemas.previews import Preview
 from relaygram_api.schemas.stats import CampaignStats
+from relaygram_api.schemas.suppressions import Suppressed, Suppression
 from relaygram_api.web import create_app
 from tests.api.log_rows import row, write_log
 from tests.api.support import Api
@@ -49,6 +51,9 @@ async def test_answers_have_the_shapes_that_are_described(api: Api) -> None:
         (One[Import], await api.call("GET", f"/imports/{done['id']}")),
         (Many[ImportedLineError], await api.call("GET", f"/imports/{done['id']}/errors")),
         (Many[Sender], await api.call("GET", f"/campaigns/{one}/senders")),
+        (One[Suppressed], await api.call("POST", "/suppressions", json={"handle": "john_doe"})),
+        (Many[Suppression], await api.call("GET", "/suppressions")),
+        (One[Erasure], await api.call("POST", "/people/erase", json={"handle": "jim_doe"})),
         (Many[LogRow], await api.call("GET", f"/campaigns/{one}/logs")),
         (Many[Change], await api.call("GET", "/audit")),
         (Many[LogRow], await api.call("GET", f"/campaigns/{one}/logs?q=x")),
