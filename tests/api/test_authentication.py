@@ -1,10 +1,11 @@
 """Logging in, tokens, abilities, and who is refused."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.api.support import Api
+from tests.api.support import Api, another_api
 from tests.support.waiting import eventually
 
 
@@ -57,6 +58,37 @@ async def test_logout_revokes_the_current_token_only(api: Api) -> None:
     assert refused.json()["message"] == "Unauthenticated."
     async with api.bearing(second) as client:
         assert (await client.get("/api/v1/me")).status_code == 200
+
+
+async def test_a_revoked_token_is_refused_at_once_here_and_within_a_second_by_other_replicas(api: Api) -> None:
+    token = await api.token_with("*")
+    bearing = {"Authorization": f"Bearer {token}"}
+    async with another_api(api) as other:
+
+        async def is_refused() -> bool:
+            return (await other.get("/api/v1/me", headers=bearing)).status_code == 401
+
+        assert not await is_refused()
+        assert (await api.client.get("/api/v1/me", headers=bearing)).status_code == 200
+        await api.call("DELETE", f"/tokens/{token.partition('|')[0]}", status=204)
+        assert (await api.client.get("/api/v1/me", headers=bearing)).status_code == 401
+        await eventually(is_refused, 1.2)
+
+
+async def test_a_wrong_secret_of_a_known_token_is_401_and_harms_nobody(api: Api) -> None:
+    wrong = {"Authorization": f"Bearer {api.token.partition('|')[0]}|{'a' * 43}"}
+    for _ in range(3):
+        assert (await api.client.get("/api/v1/me")).status_code == 200
+        assert (await api.client.get("/api/v1/me", headers=wrong)).status_code == 401
+
+
+async def test_a_token_that_expires_while_it_is_known_is_401(api: Api) -> None:
+    expires_at = datetime.now(UTC) + timedelta(seconds=0.4)
+    made = await api.data("POST", "/tokens", status=201, json={"name": "x", "expires_at": expires_at.isoformat()})
+    async with api.bearing(made["token"]) as client:
+        assert (await client.get("/api/v1/me")).status_code == 200
+        await asyncio.sleep((expires_at - datetime.now(UTC)).total_seconds() + 0.01)
+        assert (await client.get("/api/v1/me")).status_code == 401
 
 
 async def test_me_tells_user_workspace_and_token(api: Api) -> None:

@@ -17,50 +17,52 @@ _KEPT = 10_000  # shares of tokens not seen for longest are forgotten: what they
 _OPEN_TRIES_SECONDS = 3.0
 
 
+class _Holding:
+    """A share, and the question for more of it that is under way."""
+
+    def __init__(self) -> None:
+        self.share = Share()
+        self.asking: asyncio.Task[None] | None = None
+
+
 class RateLimiter:
     """`per_minute` requests a token and minute, twice as many in a burst; 0 limits nothing."""
 
     def __init__(self, database: Database, per_minute: int) -> None:
         self.per_minute = per_minute
         self._database = database
-        self._shares: OrderedDict[int, _Locked] = OrderedDict()
+        self._holdings: OrderedDict[int, _Holding] = OrderedDict()
 
     async def take(self, token_id: int) -> Verdict:
         """One request of this token: mostly answered from what this replica holds."""
-        locked = self._shares.get(token_id)
-        if locked is None:
-            locked = self._shares[token_id] = _Locked()
-            if len(self._shares) > _KEPT:
-                self._shares.popitem(last=False)
+        holding = self._holdings.get(token_id)
+        if holding is None:
+            holding = self._holdings[token_id] = _Holding()
+            if len(self._holdings) > _KEPT:
+                self._holdings.popitem(last=False)
         else:
-            self._shares.move_to_end(token_id)
-        return self._spend(locked.share) or await self._ask(token_id, locked)
-
-    def _spend(self, share: Share) -> Verdict | None:
-        return spend(share, now=time.monotonic(), per_minute=self.per_minute)
-
-    async def _ask(self, token_id: int, locked: "_Locked") -> Verdict:
-        share = locked.share
-        async with locked.lock:
-            while (verdict := self._spend(share)) is None:
-                given_back, share.slice_left = share.slice_left, 0
-                share.slice_left, share.bucket_left = await pg_limits.take_requests(
-                    self._database,
-                    token_id,
-                    per_minute=self.per_minute,
-                    most=slice_size(self.per_minute),
-                    given_back=given_back,
-                )
-                share.as_of = time.monotonic()
+            self._holdings.move_to_end(token_id)
+        while (verdict := spend(holding.share, now=time.monotonic(), per_minute=self.per_minute)) is None:
+            # Requests that come at once wait for one answer, and for one time-out when there is none.
+            if holding.asking is None:
+                holding.asking = asyncio.create_task(self._ask(token_id, holding), name="rate-limit")
+            await asyncio.shield(holding.asking)
         return verdict
 
-
-class _Locked:
-    """A share, and who asks for more of it."""
-
-    def __init__(self) -> None:
-        self.share = Share()
-        self.lock = asyncio.Lock()
+    async def _ask(self, token_id: int, holding: _Holding) -> None:
+        share = holding.share
+        given_back, share.slice_left = share.slice_left, 0
+        try:
+            share.slice_left, share.bucket_left = await pg_limits.take_requests(
+                self._database,
+                token_id,
+                per_minute=self.per_minute,
+                most=slice_size(self.per_minute),
+                given_back=given_back,
+            )
+            share.as_of = time.monotonic()
+        finally:
+            holding.asking = None
 
 
 class LoginLimiter:

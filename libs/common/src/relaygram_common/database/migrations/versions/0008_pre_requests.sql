@@ -5,8 +5,7 @@ create unlogged table control.request_limits (
     token_id bigint primary key,
     requests_left double precision not null,
     as_of timestamptz not null
-) with (fillfactor = 50);
-create index request_limits_by_age on control.request_limits (as_of);
+) with (fillfactor = 50);  -- and no further index: so an update touches one page
 alter table control.request_limits enable row level security;
 
 -- A replica takes a slice of requests, which it may let pass without asking again, and gives back what is left of the
@@ -143,7 +142,7 @@ language sql security definer set search_path = pg_catalog as $$
     ), limits as (  -- within two minutes every bucket is full again, as one without a row is
         delete from control.request_limits where token_id in (
             select l.token_id from control.request_limits l where l.as_of < now() - interval '3 minutes'
-             order by l.as_of limit p_batch for update skip locked)
+             limit p_batch for update skip locked)
         returning 1
     )
     select (select count(*) from keys) + (select count(*) from tries) + (select count(*) from limits)
