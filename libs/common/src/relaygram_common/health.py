@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
@@ -10,6 +11,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+
+from relaygram_common.bounded_http import BoundedHttp, most_connections
 
 Check = Callable[[], Awaitable[None]]
 _CHECK_SECONDS = 2.0
@@ -76,11 +79,14 @@ def listen(host: str, port: int, *, setting: str) -> socket.socket:
         raise OSError(f"{setting}: can not listen on {host}:{port}: {error.strerror or error}") from None
 
 
-def http_server(app: object, *, shutdown_seconds: float) -> uvicorn.Server:
-    """uvicorn without its own logging and lifespan, for `serve(sockets=[…])`."""
+def http_server(app: object, *, shutdown_seconds: float, head_seconds: float = 10.0) -> uvicorn.Server:
+    """uvicorn without its own logging, lifespan and WebSockets, and with bounds, for `serve(sockets=[…])`."""
+    protocol = partial(BoundedHttp, head_seconds=head_seconds, connections=most_connections())
     return uvicorn.Server(
         uvicorn.Config(
             app,  # type: ignore[arg-type]  # any ASGI application
+            http=protocol,  # type: ignore[arg-type]  # uvicorn only calls it
+            ws="none",
             log_config=None,
             access_log=False,
             lifespan="off",

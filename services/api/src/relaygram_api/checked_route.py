@@ -1,6 +1,7 @@
 """Routes that check in the contract's order: 415, a body that is not JSON, abilities, the thing itself, its fields."""
 
 from collections.abc import Awaitable, Callable, Coroutine
+from email.message import Message
 from typing import Annotated, Any, TypeVar
 
 import orjson
@@ -17,6 +18,7 @@ from relaygram_common.security.tokens import allows
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 PREFIX = "/api/v1"
 _JSON = frozenset({"application/json"})
+_CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})
 Exists = Callable[[Request], Awaitable[None]]
 
 
@@ -65,11 +67,25 @@ async def _check_body(request: Request, accepted: frozenset[str]) -> None:
     if kind not in accepted:
         if not kind and not await request.body():
             raise invalid({"body": ["is required"]})
-        raise ApiError(415, "unsupported_media_type", f"The body must be {' or '.join(sorted(accepted))}.")
+        raise _unsupported(f"The body must be {' or '.join(sorted(accepted))}.")
+    if _charset(request) not in _CHARSETS:
+        raise _unsupported("The body must be UTF-8.")
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise _unsupported("The body must come as it is, without Content-Encoding.")
     if kind in _JSON:
         if not await request.body():
             raise invalid({"body": ["is required"]})
         await request.json()
+
+
+def _unsupported(message: str) -> ApiError:
+    return ApiError(415, "unsupported_media_type", message)
+
+
+def _charset(request: Request) -> str:
+    message = Message()
+    message["content-type"] = request.headers.get("content-type", "")
+    return (message.get_content_charset() or "utf-8").lower()
 
 
 def takes(*kinds: str) -> Callable[[Endpoint], Endpoint]:

@@ -9,6 +9,7 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import cache
 from typing import Any
 
 import orjson
@@ -26,6 +27,7 @@ log = structlog.get_logger(__name__)
 _PREFIX = "/api/v1/"
 _OPEN = frozenset({"/api/v1/login"})
 _UPLOAD = re.compile(r"/api/v1/campaigns/[0-9]+/contacts")
+_LEAST_BYTES_A_SECOND = 16 * 1024
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # These make an answer depend on more than the address, or come with a body.
 _NOT_PLAIN = frozenset({"if-none-match", "content-type", "content-length", "transfer-encoding"})
@@ -35,6 +37,11 @@ _requests = Histogram(
     ["method", "route", "status"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
 )
+
+
+@cache  # bounded by routes and statuses; prometheus looks each up under a lock
+def _series(method: str, route: str, status: int) -> Histogram:
+    return _requests.labels(method, route, status)
 
 
 class Gate:
@@ -103,6 +110,20 @@ class Gate:
         return caller
 
 
+class ErrorAnswers:
+    """The ASGI layer behind the framework's own, which would answer unforeseen errors in words of its own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes an answer here
+            exchange: _Exchange = scope["state"]["exchange"]
+            await exchange.fail(error)
+
+
 class _Exchange:
     """One request and its answer: adds headers, and answers errors that nobody else did."""
 
@@ -115,7 +136,7 @@ class _Exchange:
         self._status = 0
         self._scope = scope
         self._begun = time.monotonic()
-        scope.setdefault("state", {})["request_id"] = self.request_id
+        scope.setdefault("state", {}).update(request_id=self.request_id, exchange=self)
         self._where = f"{scope['method']} {scope['path'][:200]}"
 
     async def send(self, message: Message) -> None:
@@ -134,7 +155,7 @@ class _Exchange:
         """Count the request, by route: paths are as many as there are ids."""
         route = getattr(self._scope.get("route"), "path_format", "none")
         method = self._scope["method"] if route != "none" else "any"
-        _requests.labels(method, route, self._status).observe(time.monotonic() - self._begun)
+        _series(method, route, self._status).observe(time.monotonic() - self._begun)
 
     async def fail(self, error: Exception) -> None:
         """Answer an error; too late when the answer has begun."""
@@ -174,12 +195,15 @@ def _check_declared_size(headers: MutableMapping[str, str], limit: int) -> None:
 def _bounded(receive: Receive, limit: int, idle_seconds: float) -> Receive:
     """The body, as long as it keeps coming and stays within the bound: it may have come without a length."""
     received, is_complete = 0, False
+    # Who sends a byte now and then stays within every pause.
+    ends_at = time.monotonic() + idle_seconds + limit / _LEAST_BYTES_A_SECOND
 
     async def bounded_receive() -> Any:
         nonlocal received, is_complete
+        patience = min(idle_seconds, ends_at - time.monotonic())
         try:
             # After the body, whoever receives waits for the client to hang up: that may take its time.
-            async with asyncio.timeout(None if is_complete else idle_seconds):
+            async with asyncio.timeout(None if is_complete else patience):
                 message = await receive()
         except TimeoutError:
             raise too_slow() from None

@@ -18,6 +18,8 @@ class ApiSettings(ServiceSettings):
     max_json_bytes: int = Field(default=1024 * 1024, ge=1024)
     max_csv_bytes: int = Field(default=256 * 1024 * 1024, ge=1024)
     max_import_lines: int = Field(default=1_000_000, ge=1)
+    # A request whose line and headers are not there by then is given up.
+    request_head_seconds: float = Field(default=10.0, gt=0)
     # An upload that stands still for so long is given up.
     upload_idle_seconds: float = Field(default=30.0, gt=0)
     # A worker that has not renewed its import for so long is taken for dead, and another one repeats the work.
