@@ -1,7 +1,7 @@
 """Test sends: through the same line as every message, exactly once, in any state of their campaign."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -105,6 +105,21 @@ async def test_suppressions_hold_and_what_is_gone_is_not_sent(world: World, gate
     codes = [events[job.job_id].error for job in (*jobs, unknown)]
     assert [error.code if error else None for error in codes] == ["SUPPRESSED", "GONE", None, "GONE"]
     assert len(await _texts(world, account)) == 1
+
+
+async def test_a_test_that_nobody_got_round_to_for_an_hour_is_not_sent(world: World, gateway: GatewayProcess) -> None:
+    account = await world.account()
+    campaign = await world.campaign(account, status="draft")
+    (person,) = await world.people(1)
+    hours_ago = datetime.now(UTC) - timedelta(hours=2)
+    job = await _order(world, account, campaign, person, created_at=hours_ago)
+    await _publish(world, [job])
+    (event,) = (await world.settled([job])).values()
+    assert event.state == "discarded"
+    assert event.error is not None
+    assert event.error.code == "EXPIRED"
+    await _is_closed(world, job)
+    assert await _texts(world, account) == []
 
 
 async def test_a_test_goes_by_phone_and_is_told_without_it(world: World, gateway: GatewayProcess) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import httpx
@@ -35,7 +36,9 @@ async def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stack(folder: Path) -> AsyncIterator[RunningStack]:
-    async with running_stack(folder, {"RELAYGRAM_RATE_LIMIT_PER_MINUTE": "0"}) as running:
+    async with running_stack(
+        folder, {"RELAYGRAM_RATE_LIMIT_PER_MINUTE": "0", "RELAYGRAM_SWEEP_SECONDS": "1"}
+    ) as running:
         yield running
 
 
@@ -292,6 +295,24 @@ async def _is_back(stack: RunningStack) -> bool:
         return (await stack.client.get("/api/v1/me")).status_code == 200
     except httpx.TransportError:
         return False
+
+
+async def test_a_test_whose_job_was_lost_is_sent_all_the_same(stack: RunningStack, audience: Audience) -> None:
+    """Its row is all there is, as after the loss of a stream."""
+    campaign_id = await _draft(audience, "Found again, {{first_name}}")
+    job = uuid4()
+    connection = await asyncpg.connect(stack.info["postgres_dsn"])
+    try:
+        await connection.execute(
+            "insert into control.test_sends (workspace_id, campaign_id, account_id, job_id, handle, first_name,"
+            " relay_again_at) select workspace_id, id, telegram_account_id, $2, $3, 'Jane', now()"
+            " from control.campaigns where id = $1",
+            campaign_id, job, audience.handles["S000001"],
+        )  # fmt: skip
+    finally:
+        await connection.close()
+    await _sent(audience, campaign_id, str(job))
+    assert (await _received(audience)).count("Found again, Jane") == 1
 
 
 async def test_a_limit_holds_within_a_second_of_its_change(stack: RunningStack, audience: Audience) -> None:

@@ -1,4 +1,5 @@
-"""Every half minute: queues that nobody will ever work off, and ended campaigns whose log got a row after all."""
+"""Every half minute: queues that nobody will ever work off, ended campaigns whose log got a row after all, and test
+sends whose job may have been lost."""
 
 import asyncio
 
@@ -29,6 +30,7 @@ class Sweep:
         while True:
             try:
                 await self._sweep_queues()
+                metrics.JOBS_AGAIN.inc(await self._log.relay_tests_again())
                 for run in await self._log.ended_with_pending(most=_MOST_RUNS):
                     await self._ending.discard(run, ask_again=False)
             except TRANSIENT as error:

@@ -1,5 +1,6 @@
 """Test sends: their rows, and what is relayed for them."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -7,7 +8,6 @@ from relaygram_api.adapters.pg_workspace import Connection, sql
 from relaygram_api.core.campaign_tests import PHONE_OWNER, Recipient, headers_of
 from relaygram_api.core.person import address_hashes
 from relaygram_common.contracts.delivery import DeliveryEvent
-from relaygram_common.contracts.jobs import SendJob
 from relaygram_common.security.sealing import Sealer, SealError
 
 
@@ -28,12 +28,12 @@ async def account(connection: Connection, account_id: int) -> dict[str, Any]:
 
 async def add(
     connection: Connection, sealer: Sealer, campaign: dict[str, Any], job: UUID, recipient: Recipient
-) -> int | None:
-    """The row that the gateway sends by; its id. None when it is there already."""
+) -> tuple[int, datetime] | None:
+    """The row that the gateway sends by: its id, and when it was made. None when it is there already."""
     phone, user_id, handle = recipient.phone, recipient.telegram_user_id, recipient.handle
     phone_hash = sealer.fingerprint(phone) if phone else None
     hashes = address_hashes(sealer, [user_id] if user_id else [], [handle] if handle else [])
-    row_id: int | None = await connection.fetchval(
+    row = await connection.fetchrow(
         sql["insert_test_send"],
         campaign["workspace_id"],
         campaign["id"],
@@ -48,18 +48,13 @@ async def add(
         dict(recipient.columns),
         [*hashes, *([phone_hash] if phone_hash else [])],
     )
-    return row_id
+    return None if row is None else (row["id"], row["created_at"])
 
 
-async def relay(connection: Connection, event: DeliveryEvent, job: SendJob) -> None:
-    """Into the outbox, so that both go out whatever dies meanwhile; doubles do no harm."""
-    await connection.execute(
-        sql["relay_test_send"],
-        event.workspace_id,
-        [event.subject, job.subject],
-        [event.model_dump(mode="json"), job.model_dump(mode="json")],
-        [headers_of(event), {"Nats-Msg-Id": str(job.job_id)}],
-    )
+async def relay(connection: Connection, event: DeliveryEvent) -> None:
+    """The event that makes the log's pending row, and the job of the same id; doubles do no harm."""
+    body, headers = event.model_dump(mode="json"), headers_of(event)
+    await connection.execute(sql["relay_test_send"], event.workspace_id, event.subject, body, headers, event.job_id)
 
 
 async def get(connection: Connection, campaign_id: int, job: UUID) -> dict[str, Any] | None:

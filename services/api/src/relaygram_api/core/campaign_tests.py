@@ -1,4 +1,4 @@
-"""Test sends: who gets one, and what is queued for it."""
+"""Test sends: who gets one, and what is told of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,6 @@ from uuid import UUID
 from relaygram_common.contracts.cloud_events import cloud_event_headers
 from relaygram_common.contracts.delivery import DeliveryEvent, delivery_event
 from relaygram_common.contracts.ids import job_id
-from relaygram_common.contracts.jobs import SendJob
 from relaygram_common.contracts.states import MessageState
 from relaygram_common.templates import text_for
 
@@ -58,23 +57,23 @@ def text_of(campaign: Mapping[str, Any], recipient: Recipient) -> str:
     )
 
 
-def queued(
+def queued_event(
     *,
     job: UUID,
     row_id: int,
     campaign: Mapping[str, Any],
     account: Mapping[str, Any],
     recipient: Recipient,
-    now: datetime,
-) -> tuple[DeliveryEvent, SendJob]:
-    """The log's pending row, and the job: ids only. Both belong to no campaign: a test counts in none."""
+    at: datetime,
+) -> DeliveryEvent:
+    """The log's pending row. It belongs to no campaign: a test counts in none."""
     workspace_id = campaign["workspace_id"]
     handle, user_id = account["handle"], account["telegram_user_id"]
-    event = delivery_event(
+    return delivery_event(
         job=job,
         state=MessageState.QUEUED,
         attempt=0,
-        occurred_at=now,
+        occurred_at=at,
         workspace_id=workspace_id,
         campaign_id=None,
         account_id=account["id"],
@@ -85,23 +84,11 @@ def queued(
         trigger="test",
         body=text_of(campaign, recipient),
         content_type="text",
-        queued_at=now,
+        queued_at=at,
         reference=campaign["reference"],
         entity_id=campaign["entity_id"],
         application_id=campaign["application_id"],
     )
-    send = SendJob(
-        job_id=job,
-        workspace_id=workspace_id,
-        account_id=account["id"],
-        campaign_id=0,
-        contact_id=row_id,
-        run_id=0,
-        step=0,
-        trigger="test",
-        queued_at=now,
-    )
-    return event, send
 
 
 def headers_of(event: DeliveryEvent) -> dict[str, str]:

@@ -12,7 +12,7 @@ from relaygram_api.answers import answer, micros, seconds
 from relaygram_api.change import changing
 from relaygram_api.checked_route import PREFIX, CheckedRoute, caller_with, concerns
 from relaygram_api.core.addresses import normal_handle, normal_phone, normal_user_id
-from relaygram_api.core.campaign_tests import Recipient, job_id_of, queued, text_of
+from relaygram_api.core.campaign_tests import Recipient, job_id_of, queued_event, text_of
 from relaygram_api.core.contact_rows import LONGEST_NAME, LONGEST_VALUE
 from relaygram_api.errors import conflict, invalid, not_found
 from relaygram_api.fields import Body, Id
@@ -20,7 +20,7 @@ from relaygram_api.parts import Caller, FromParts, Parts
 from relaygram_api.routes.campaigns import demand
 from relaygram_api.schemas.campaign_tests import CampaignTest
 from relaygram_api.schemas.envelopes import One
-from relaygram_api.things import exists, now
+from relaygram_api.things import exists
 from relaygram_common.contracts.states import MessageState
 from relaygram_common.templates import text_problem
 
@@ -117,12 +117,13 @@ async def test_campaign(
         _demand_active(account)
         fingerprint = parts.sealer.fingerprint(f"test {recipient.addresses}")
         job = job_id_of(campaign_id, recipient, caller.request_id, fingerprint)
-        row_id = await pg_campaign_tests.add(connection, parts.sealer, campaign, job, recipient)
-        if row_id is not None:
-            event, send = queued(
-                job=job, row_id=row_id, campaign=campaign, account=account, recipient=recipient, now=now()
+        added = await pg_campaign_tests.add(connection, parts.sealer, campaign, job, recipient)
+        if added is not None:
+            row_id, made_at = added
+            event = queued_event(
+                job=job, row_id=row_id, campaign=campaign, account=account, recipient=recipient, at=made_at
             )
-            await pg_campaign_tests.relay(connection, event, send)
+            await pg_campaign_tests.relay(connection, event)
             await pg_accounts.ring(connection, caller.workspace_id, account["id"], "test")
         shown = await _get(connection, campaign_id, job)
         return change.answer({**shown, "body": shown["body"] or text_of(campaign, recipient)}, status=202)

@@ -11,12 +11,14 @@ insert into control.test_sends (workspace_id, campaign_id, account_id, job_id, t
                                 phone_hash, first_name, last_name, columns, person_hashes)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 on conflict (job_id) do nothing
-returning id
+returning id, created_at
 
 -- name: relay_test_send
--- The pending row of the log, and the job.
-insert into control.outbox (workspace_id, kind, subject, body, headers)
-select $1, 'stream', r.subject, r.body, r.headers from unnest($2::text[], $3::jsonb[], $4::jsonb[]) as r (subject, body, headers)
+-- The pending row of the log, and the job: into the outbox, so that both go out whatever dies meanwhile.
+with told as (
+    insert into control.outbox (workspace_id, kind, subject, body, headers) values ($1, 'stream', $2, $3, $4)
+)
+select control.relay_test(t) from control.test_sends t where t.workspace_id = $1 and t.job_id = $5
 
 -- name: get_test_send
 -- The gateway's ledger knows an outcome a little earlier than the log does.
@@ -28,6 +30,7 @@ select t.job_id, t.campaign_id, t.created_at,
             when s.state = 'dropped' then 'discarded'
             when m.state = 'retrying' then 'retrying'
             when s.state = 'sending' then 'sending'
+            when t.created_at < now() - interval '1 hour' then 'expired'
             else 'queued' end as status,
        coalesce(m.destination, '@' || t.handle, t.telegram_user_id::text) as destination,
        coalesce(m.body, s.body) as body,

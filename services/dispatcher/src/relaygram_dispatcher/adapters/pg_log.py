@@ -56,6 +56,10 @@ class PgLog:
             yield [Contact(**row) for row in rows]
             last = rows[-1]["id"]
 
+    async def relay_tests_again(self) -> int:
+        """The jobs of test sends that have been open for long go out once more; how many."""
+        return int(await self._pool.fetchval(_sql["relay_tests_again"]))
+
     async def note_reconciled(self, run: Run) -> None:
         """For people who wonder."""
         await self._pool.execute(_sql["note_reconciled"], run.campaign_id, run.epoch)

@@ -15,6 +15,8 @@ create table control.test_sends (
     columns jsonb not null default '{}',
     person_hashes bytea[] not null default '{}',            -- an erased person is known by these
     created_at timestamptz not null default now(),
+    -- When its job is published once more, in case the first one was lost with its stream.
+    relay_again_at timestamptz not null default now() + interval '1 minute',
     closed_at timestamptz,                                  -- its end was told; set by the gateway
     check (telegram_user_id is not null or handle is not null or phone_hash is not null),
     check ((phone_sealed is null) = (phone_hash is null))
@@ -22,6 +24,7 @@ create table control.test_sends (
 create index test_sends_of_campaign on control.test_sends (campaign_id);
 -- Which accounts have tests to send; a little after the last one too, for copies of its job.
 create index test_sends_open on control.test_sends (account_id, coalesce(closed_at, 'infinity'));
+create index test_sends_to_relay on control.test_sends (relay_again_at) where closed_at is null;
 call control.protect('control.test_sends');
 grant select, insert, delete on control.test_sends to relaygram_api;
 grant usage on sequence control.contacts_id_seq to relaygram_api;
@@ -31,7 +34,40 @@ call control.audit_changes('control.account_connections', 'account_connection', 
 
 grant select, update (closed_at) on control.test_sends to relaygram_gateway;
 
--- admit() for test sends: the campaign may be in any state, and the person is the row's. The same decisions and columns.
+-- The job of a test, as a line of the outbox. That of one that is still open is told again after a minute, two, four and
+-- so on: a job that is there already does no harm, since its admission knows it.
+create function control.relay_test(t control.test_sends) returns void
+language sql security definer set search_path = pg_catalog as $$
+    insert into control.outbox (workspace_id, kind, subject, body, headers)
+    values (t.workspace_id, 'stream', format('send.job.%s.0', t.account_id),
+            jsonb_build_object('job_id', t.job_id, 'workspace_id', t.workspace_id, 'account_id', t.account_id,
+                               'campaign_id', 0, 'contact_id', t.id, 'run_id', 0, 'step', 0, 'trigger', 'test',
+                               'queued_at', to_char(t.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')),
+            jsonb_build_object('Nats-Msg-Id', t.job_id))
+$$;
+
+create function control.relay_tests_again() returns bigint
+language plpgsql security definer set search_path = pg_catalog as $$
+declare
+    t control.test_sends;
+    v_count bigint := 0;
+begin
+    for t in select * from control.test_sends o where o.closed_at is null and o.relay_again_at < now()
+              order by o.relay_again_at limit 100 for update skip locked
+    loop
+        update control.test_sends o set relay_again_at = now() + (now() - o.created_at) where o.id = t.id;
+        perform control.relay_test(t);
+        v_count := v_count + 1;
+    end loop;
+    return v_count;
+end
+$$;
+revoke execute on function control.relay_test, control.relay_tests_again from public;
+grant execute on function control.relay_test to relaygram_api;
+grant execute on function control.relay_tests_again to relaygram_dispatcher;
+
+-- admit() for test sends: the campaign may be in any state, and the person is the row's. The same decisions and columns,
+-- and one more: expired, when nobody got round to it for an hour.
 create function telegram.admit_tests(p_account bigint, p_term bigint, p_max_attempts int, p_jobs uuid[], p_contacts bigint[])
 returns table (
     job_id uuid, decision text, ledger_state text, attempt int, network_failures int,
@@ -59,6 +95,7 @@ begin
                                        or x.handle in (t.handle, e.handle)
                                        or x.phone_hash in (t.phone_hash, e.phone_hash)
                                        or x.person_hash = any (t.person_hashes))) then 'suppressed'
+                    when s.job_id is null and t.created_at < now() - interval '1 hour' then 'expired'
                     when s.attempt >= p_max_attempts then 'exhausted'
                     else 'send' end as decision,
                f.workspace_id, c.body as template, t.first_name, t.last_name, t.columns,
@@ -86,10 +123,11 @@ begin
                case g.decision when 'send' then 1 else 0 end, p_term,
                case g.decision when 'send' then null else upper(g.decision) end,
                case g.decision when 'suppressed' then 'The person is on the suppression list.'
+                               when 'expired' then 'The test could not be sent within an hour.'
                                when 'gone' then 'The campaign no longer exists.' end,
                clock_timestamp(), clock_timestamp(), case g.decision when 'send' then null else clock_timestamp() end
           from judged g
-         where g.decision = 'send' or g.decision in ('suppressed', 'gone') and g.ledger_state is null
+         where g.decision = 'send' or g.decision in ('suppressed', 'gone', 'expired') and g.ledger_state is null
          order by g.job_id
         on conflict (job_id) do update
            set attempt = s.attempt + 1, term = excluded.term, last_at = excluded.last_at
