@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import asyncpg
 import pytest
 
 from tests.api.log_rows import row, write_log
@@ -267,6 +268,31 @@ async def test_totals_with_other_filters_stop_at_ten_thousand(api: Api) -> None:
     assert exact == {"current_page": 1, "per_page": 25, "total": 10_200, "last_page": 408}
     last = await api.data("GET", f"/campaigns/{campaign}/logs", params={"page": 51, "per_page": 200})
     assert len(last) == 200
+
+
+@pytest.mark.parametrize("since", ["by id", "by time"])
+async def test_polling_a_long_log_probes_an_index_some_twenty_times_and_reads_no_more(api: Api, since: str) -> None:
+    campaign = (await api.campaign())["id"]
+    for _ in range(2):
+        await write_log(api, [row(campaign, "sent", body="x") for _ in range(4000)])
+    newest = (await api.data("GET", f"/campaigns/{campaign}/logs", params={"order": "desc", "per_page": 11}))[10]
+    moment = datetime.fromisoformat(newest["created_at"])
+    asked = (campaign, moment, None) if since == "by time" else (campaign, None, newest["id"])
+    # As the api, under row-level security: it is that which made a join of it a scan of the whole log.
+    connection = await asyncpg.connect(
+        api.database.api, server_settings={"relaygram.workspace_id": str(api.workspace_id)}
+    )
+    try:
+        async with connection.transaction():
+            position = await connection.fetchval("select delivery.position_after($1, $2, $3)", *asked)
+            statistics = "select {} from pg_stat_xact_all_tables where relid = 'delivery.messages'::regclass"
+            scanned = await connection.fetchval(statistics.format("seq_tup_read"))
+            probed = await connection.fetchval(statistics.format("idx_tup_fetch"))
+    finally:
+        await connection.close()
+    assert position == 7991
+    assert scanned == 0
+    assert 0 < probed < 30
 
 
 async def test_a_campaign_without_rows_has_an_empty_log(api: Api) -> None:

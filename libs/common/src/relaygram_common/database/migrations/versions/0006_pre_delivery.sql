@@ -97,9 +97,11 @@ language sql stable parallel safe as $$
         select case when a.is_after then s.low else (s.low + s.high) / 2 + 1 end,
                case when a.is_after then (s.low + s.high) / 2 else s.high end
           from search s
-          join delivery.messages m on m.campaign_id = p_campaign and m.position = (s.low + s.high) / 2
+         -- With `limit`, so that it can be nothing but a probe: a plain join was planned as a hash of a million rows.
          cross join lateral (select (p_since is null or m.created_at > p_since)
-                                and (p_since_id is null or m.id > p_since_id) as is_after) a
+                                and (p_since_id is null or m.id > p_since_id) as is_after
+                               from delivery.messages m
+                              where m.campaign_id = p_campaign and m.position = (s.low + s.high) / 2 limit 1) a
          where s.low < s.high
     )
     select max(low) from search
