@@ -12,7 +12,7 @@ import httpx
 from relaygram_api.app import make_parts
 from relaygram_api.parts import Parts
 from relaygram_api.settings import ApiSettings
-from relaygram_api.web import create_app
+from relaygram_api.web import gated_app
 from relaygram_common import identity
 from relaygram_common.runner import Runtime
 from relaygram_common.security.sealing import new_key
@@ -143,7 +143,7 @@ async def running_api(
     made = await identity.bootstrap(database.dsn, workspace=workspace, email=email)
     token = await identity.create_token(database.dsn, email, "test", ["*"])
     async with _parts(database, nats_url, settings) as parts:
-        transport = httpx.ASGITransport(create_app(parts))
+        transport = httpx.ASGITransport(gated_app(parts))
         headers = {"Authorization": f"Bearer {token}"}
         async with httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers) as client:
             yield Api(client, parts, database, transport, made.workspace_id, email, made.password or "", token)
@@ -154,7 +154,7 @@ async def another_api(first: Api, **settings: Any) -> AsyncIterator[httpx.AsyncC
     """A client of one more api over the same servers, with the first one's token."""
     async with _parts(first.database, first.parts.settings.nats_url, settings) as parts:
         headers = {"Authorization": f"Bearer {first.token}"}
-        transport = httpx.ASGITransport(create_app(parts))
+        transport = httpx.ASGITransport(gated_app(parts))
         async with httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers) as client:
             yield client
 

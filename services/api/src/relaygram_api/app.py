@@ -13,7 +13,7 @@ from relaygram_api.prune_worker import PruneWorker
 from relaygram_api.settings import ApiSettings
 from relaygram_api.shared_reads import SharedReads
 from relaygram_api.token_check import TokenCheck
-from relaygram_api.web import create_app
+from relaygram_api.web import gated_app
 from relaygram_common.database.pool import create_pool
 from relaygram_common.health import http_server, listen
 from relaygram_common.runner import Runtime, serving
@@ -26,9 +26,10 @@ async def build(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[None]:
     async with make_parts(settings, runtime) as parts:
         socket = listen(settings.api_host, settings.api_port, setting="RELAYGRAM_API_PORT")
         server = http_server(
-            create_app(parts),
+            gated_app(parts),
             shutdown_seconds=settings.shutdown_seconds,
             head_seconds=settings.request_head_seconds,
+            trusted_proxies=settings.trusted_proxies,
         )
         async with serving(server, socket):
             yield

@@ -19,6 +19,7 @@ from typing import Annotated
 from fastapi import Depends, Request, Response
 from starlette.types import Scope
 
+from relaygram_api.adapters.pg_workspace import is_transient
 from relaygram_api.caller import Caller
 
 Read = Callable[[], Awaitable[Response]]
@@ -34,19 +35,13 @@ class Known:
     route: object
 
 
-class _Sharing:
-    """One reading under way, and those who wait for the next."""
-
-    def __init__(self) -> None:
-        self.next: asyncio.Future[Response] | None = None
-
-
 class SharedReads:
     """The readings of one process."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[Hashable, Known] = OrderedDict()
-        self._under_way: dict[Hashable, _Sharing] = {}
+        # Who waits for the next reading, for each that is under way.
+        self._waiting: dict[Hashable, list[asyncio.Future[Response]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def known(self, key: Hashable) -> Known | None:
@@ -64,48 +59,46 @@ class SharedReads:
 
     async def answer(self, key: Hashable, read: Read) -> Response:
         """What a reading that begins now or later finds; raises what it raises."""
-        sharing = self._under_way.get(key)
-        if sharing is None:
-            self._under_way[key] = _Sharing()
-            outcome = self._begin(key, read)
+        # A future for each, so that one who hangs up does not take the answer from the others.
+        outcome: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        waiting = self._waiting.get(key)
+        if waiting is not None:
+            waiting.append(outcome)
         else:
-            if sharing.next is None:
-                sharing.next = asyncio.get_running_loop().create_future()
-            outcome = sharing.next
-        # One who hangs up must not take the answer from the others.
-        return await asyncio.shield(outcome)
+            self._waiting[key] = []
+            task = asyncio.create_task(self._read(key, read, [outcome]))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return await outcome
 
-    def _begin(
-        self, key: Hashable, read: Read, outcome: "asyncio.Future[Response] | None" = None
-    ) -> "asyncio.Future[Response]":
-        outcome = outcome or asyncio.get_running_loop().create_future()
-        task = asyncio.create_task(self._read(key, read, outcome))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return outcome
-
-    async def _read(self, key: Hashable, read: Read, outcome: "asyncio.Future[Response]") -> None:
+    async def _read(self, key: Hashable, read: Read, asked: list["asyncio.Future[Response]"]) -> None:
+        """Read for those who asked, then for those who asked meanwhile, until nobody did."""
         try:
-            found = await read()
-        except BaseException as error:  # noqa: BLE001 - whatever it is, those who wait are told
-            if isinstance(error, asyncio.CancelledError):
-                outcome.cancel()
-            else:
-                outcome.set_exception(error)
-                outcome.exception()  # it counts as seen, also when all who waited have hung up
-        else:
-            outcome.set_result(found)
+            while asked:
+                await _tell(asked, self._waiting[key], read)
+                asked, self._waiting[key] = self._waiting[key], []
         finally:
-            self._go_on(key, read)
+            for outcome in (*asked, *self._waiting.pop(key)):
+                outcome.cancel()  # the process ends
 
-    def _go_on(self, key: Hashable, read: Read) -> None:
-        """Those who asked meanwhile are next."""
-        waiting = self._under_way[key].next
-        if waiting is None:
-            del self._under_way[key]
-        else:
-            self._under_way[key].next = None
-            self._begin(key, read, waiting)
+
+async def _tell(
+    asked: list["asyncio.Future[Response]"], waiting: list["asyncio.Future[Response]"], read: Read
+) -> None:
+    try:
+        found = await read()
+    except Exception as error:  # noqa: BLE001 - whatever it is, those who asked are told
+        if is_transient(error):
+            # Without PostgreSQL those who wait would only wait for one more time-out.
+            asked = [*asked, *waiting]
+            waiting.clear()
+        for outcome in asked:
+            if not outcome.done():
+                outcome.set_exception(error)
+    else:
+        for outcome in asked:
+            if not outcome.done():
+                outcome.set_result(found)
 
 
 def key_of(scope: Scope, caller: Caller) -> Hashable:

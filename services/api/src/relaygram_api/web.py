@@ -8,7 +8,7 @@ from starlette.routing import Match
 
 from relaygram_api.answers import json_response
 from relaygram_api.errors import ApiError
-from relaygram_api.gate import Gate
+from relaygram_api.gate import ErrorAnswers, Gate
 from relaygram_api.parts import Parts
 from relaygram_api.routes import (
     accounts,
@@ -30,15 +30,20 @@ from relaygram_api.routes import (
 )
 
 
+def gated_app(parts: Parts) -> Gate:
+    """What is served: the gate, and the application behind it."""
+    return Gate(create_app(parts), parts)
+
+
 def create_app(parts: Parts | None) -> FastAPI:
-    """The application; without parts it only describes itself (for the OpenAPI document)."""
+    """The routes; without parts they only describe themselves (for the OpenAPI document)."""
     app = FastAPI(
         title="Relaygram",
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(Gate, parts=parts)] if parts is not None else [],
+        middleware=[Middleware(ErrorAnswers)],
         exception_handlers={HTTPException: _answer_error, 404: _answer_error, 405: _answer_error},
     )
     app.state.parts = parts
