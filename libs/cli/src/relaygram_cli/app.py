@@ -19,6 +19,7 @@ from relaygram_cli.commands import (
     user,
     workspace,
 )
+from relaygram_cli.commands.doctor import doctor
 from relaygram_cli.commands.migrate import migrate
 from relaygram_cli.commands.provision import provision
 from relaygram_cli.plugins import PluginGroup
@@ -64,5 +65,6 @@ for name, noun in (
 app.command(rich_help_panel=_API)(audit.audit)
 for name, noun in (("workspace", workspace), ("user", user), ("token", token)):
     app.add_typer(noun.app, name=name, rich_help_panel=_INSTALLATION)
+app.command(rich_help_panel=_INSTALLATION)(doctor)
 app.command(rich_help_panel=_INSTALLATION)(migrate)
 app.command(rich_help_panel=_INSTALLATION)(provision)

@@ -11,7 +11,7 @@ import typer
 from relaygram_cli.plain_text import one_line, plain
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import RenderableType
 
     from relaygram_client import Listing
     from relaygram_client.models.shape import Shape
@@ -89,33 +89,42 @@ def print_fields(fields: Mapping[str, tuple[str, str]]) -> None:
     table.add_column(overflow="fold")
     for title, (text, kind) in fields.items():
         table.add_row(Text(title, style="dim"), Text(plain(text), style=_style(text, kind)))
-    console().print(table)
+    show(table)
 
 
 def print_table(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]]) -> None:
-    """Columns as (title, kind)."""
+    """Columns as (title, kind); those that are empty all the way down are left out."""
     from rich.table import Table
     from rich.text import Text
 
+    texts = [[one_line(as_text(value)) for value in row] for row in rows]
+    filled = [place for place in range(len(columns)) if any(row[place] for row in texts)]
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
-    for title, kind in columns:
+    for title, kind in (columns[place] for place in filled):
         table.add_column(
             title,
             justify="right" if kind == "number" else "left",
             no_wrap=kind != "long",
-            overflow="ellipsis" if kind != "long" else "fold",
+            overflow="fold" if kind == "long" else "ellipsis",
+            min_width=min(len(title), 10),
         )
-    for row in rows:
-        texts = [one_line(as_text(value)) for value in row]
-        table.add_row(*(Text(text, style=_style(text, kind)) for text, (_, kind) in zip(texts, columns, strict=True)))
-    console().print(table)
+    for row in texts:
+        table.add_row(*(Text(row[place], style=_style(row[place], columns[place][1])) for place in filled))
+    show(table)
 
 
-def console() -> "Console":
-    """Standard output; as wide as it takes where nobody looks at a screen."""
+def show(shown: "RenderableType") -> None:
+    """Print a table or text: as wide as the terminal, or as wide as it takes where nobody looks at one."""
     from rich.console import Console
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else _ENDLESS, soft_wrap=False)
+    if sys.stdout.isatty():
+        Console(highlight=False).print(shown)
+        return
+    console = Console(highlight=False, width=_ENDLESS, color_system=None)
+    with console.capture() as captured:
+        console.print(shown)
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+    sys.stdout.flush()
 
 
 def note(text: str) -> None:

@@ -1,0 +1,1 @@
+"""What `relaygram doctor` asks a database."""
