@@ -225,6 +225,13 @@ async def test_an_error_of_ours_gives_the_key_up(api: Api) -> None:
     assert (await post(api, "/tokens", "broken", json={"name": "breaks"})).status_code == 201
 
 
+async def test_an_answer_that_can_not_be_opened_any_more_is_422(api: Api) -> None:
+    await post(api, "/tokens", "unreadable", json={"name": "x"})
+    await api.sql("update control.idempotency_keys set answer_sealed = 'x' where key = 'unreadable'")
+    refused = await post(api, "/tokens", "unreadable", json={"name": "x"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "idempotency_key_reused")
+
+
 async def test_keys_are_free_again_after_a_day_and_then_removed(api: Api) -> None:
     await post(api, "/tokens", "old", json={"name": "x"})
     await post(api, "/tokens", "older", json={"name": "x"})

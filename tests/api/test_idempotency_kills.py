@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import httpx
 import pytest
@@ -46,12 +47,15 @@ async def make_token(client: httpx.AsyncClient, name: str) -> httpx.Response:
     return await client.post("/api/v1/tokens", json={"name": name}, headers={"Idempotency-Key": name})
 
 
-async def until_done(client: httpx.AsyncClient, name: str) -> httpx.Response:
+async def until_done(send: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
     """Repeat as a careful client does."""
-    while (answer := await make_token(client, name)).status_code == 409:
-        assert answer.json()["code"] == "idempotency_key_in_use"
-        await asyncio.sleep(0.1)
-    return answer
+
+    async def answered() -> httpx.Response | None:
+        answer = await send()
+        assert answer.status_code != 409 or answer.json()["code"] == "idempotency_key_in_use"
+        return None if answer.status_code == 409 else answer
+
+    return await eventually(answered)
 
 
 async def test_a_kill_inside_the_transaction_leaves_nothing_and_frees_the_key(
@@ -81,7 +85,7 @@ async def test_a_kill_inside_the_transaction_leaves_nothing_and_frees_the_key(
         await holder.execute("rollback")
         await survivor.parts.database.pool.release(holder)
     await survivor.sql("drop trigger stall on control.api_tokens")
-    answer = await until_done(survivor.client, "stalls")
+    answer = await until_done(lambda: make_token(survivor.client, "stalls"))
     assert answer.status_code == 201
     assert time.monotonic() - began < LEASE_SECONDS + 5
     assert await survivor.sql("select count(*) from control.api_tokens where name = 'stalls'") == 1
@@ -107,13 +111,45 @@ async def test_kills_at_any_moment_double_nothing_and_lose_no_answer(
         await asyncio.sleep(random.uniform(0, 0.1))  # noqa: S311
         kill()
         await asyncio.gather(*requests)
-    again = await asyncio.gather(*(until_done(survivor.client, name) for name in names))
+    again = await asyncio.gather(*(until_done(partial(make_token, survivor.client, name)) for name in names))
     for name, answer in zip(names, again, strict=True):
         assert answer.status_code == 201
         if name in answered:
             assert answer.content == answered[name].content
     made = "select count(*) from control.api_tokens where name like $1"
     assert await survivor.sql(made, f"round-{round_}-%") == len(names)
+
+
+async def test_uploads_that_are_killed_at_any_moment_become_one_import_each(
+    survivor: Api, free_port: Callable[[], int]
+) -> None:
+    campaign = await survivor.campaign()
+    path = f"/api/v1/campaigns/{campaign['id']}/contacts"
+    keys: list[str] = []
+    lines = b"".join(b"person_%06d\n" % number for number in range(2000))
+
+    async def upload(client: httpx.AsyncClient, key: str) -> httpx.Response:
+        headers = {"Idempotency-Key": key, "Content-Type": "text/csv"}
+        return await client.post(path, content=b"handle\n" + lines, headers=headers)
+
+    async with victim(survivor, free_port) as (client, kill):
+        done: list[httpx.Response] = []
+
+        async def upload_many() -> None:
+            with contextlib.suppress(httpx.TransportError):
+                while True:
+                    keys.append(f"upload-{len(keys)}")
+                    done.append(await upload(client, keys[-1]))
+
+        requests = [asyncio.create_task(upload_many()) for _ in range(4)]
+        await eventually(lambda: len(done) > 1)
+        await asyncio.sleep(random.uniform(0, 0.1))  # noqa: S311
+        kill()
+        await asyncio.gather(*requests)
+    for key in keys:
+        assert (await until_done(partial(upload, survivor.client, key))).status_code == 202
+    whole = "select count(*) from control.imports where campaign_id = $1 and uploaded_at is not null"
+    assert await survivor.sql(whole, campaign["id"]) == len(keys)
 
 
 async def test_an_upload_longer_than_the_lease_keeps_its_key(survivor: Api) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from relaygram_api.adapters import pg_limits
 from relaygram_local_stack.servers import NatsServer
+from tests.api.served import served_api
 from tests.api.support import Api, another_api, running_api
 from tests.support.servers import Database
 
@@ -92,3 +93,19 @@ async def test_nobody_reads_who_tried(strict: Api) -> None:
         assert len(who) == 16
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await strict.sql("select who from control.login_tries", role="relaygram_api")
+
+
+@pytest.mark.parametrize(("trusted", "second"), [("127.0.0.1", 401), ("", 429)])
+async def test_only_a_trusted_proxy_says_who_called(
+    database: Database, provisioned_nats: NatsServer, trusted: str, second: int
+) -> None:
+    settings = {"RELAYGRAM_TRUSTED_PROXIES": trusted, "RELAYGRAM_LOGIN_FAILURES_PER_MINUTE": "1"}
+    async with (
+        served_api(database, provisioned_nats.url, **settings) as served,
+        httpx.AsyncClient(base_url=served.url) as client,
+    ):
+        statuses = []
+        for number in range(2):
+            client.headers["X-Forwarded-For"] = f"10.0.0.{number}"
+            statuses.append((await log_in(client, f"{number}@example.com")).status_code)
+    assert statuses == [401, second]

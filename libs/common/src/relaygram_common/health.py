@@ -79,8 +79,13 @@ def listen(host: str, port: int, *, setting: str) -> socket.socket:
         raise OSError(f"{setting}: can not listen on {host}:{port}: {error.strerror or error}") from None
 
 
-def http_server(app: object, *, shutdown_seconds: float, head_seconds: float = 10.0) -> uvicorn.Server:
-    """uvicorn without its own logging, lifespan and WebSockets, and with bounds, for `serve(sockets=[…])`."""
+def http_server(
+    app: object, *, shutdown_seconds: float, head_seconds: float = 10.0, trusted_proxies: str = ""
+) -> uvicorn.Server:
+    """uvicorn without its own logging, lifespan and WebSockets, and with bounds, for `serve(sockets=[…])`.
+
+    `trusted_proxies`: addresses and networks, separated by commas, whose X-Forwarded-For says who called.
+    """
     protocol = partial(BoundedHttp, head_seconds=head_seconds, connections=most_connections())
     return uvicorn.Server(
         uvicorn.Config(
@@ -91,6 +96,8 @@ def http_server(app: object, *, shutdown_seconds: float, head_seconds: float = 1
             access_log=False,
             lifespan="off",
             server_header=False,
+            proxy_headers=bool(trusted_proxies),
+            forwarded_allow_ips=trusted_proxies,
             timeout_graceful_shutdown=int(shutdown_seconds),
         )
     )

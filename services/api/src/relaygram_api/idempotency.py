@@ -12,7 +12,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import structlog
 from fastapi import Request, Response
+from prometheus_client import Counter
 
 from relaygram_api.adapters import pg_idempotency
 from relaygram_api.adapters.pg_idempotency import Held, KeyHolder
@@ -21,8 +23,11 @@ from relaygram_api.caller import Caller
 from relaygram_api.errors import ApiError, invalid
 from relaygram_api.keyed_request import HashedBody, KeyedRequest, in_use, unpacked
 from relaygram_api.parts import Parts
+from relaygram_common.security.sealing import SealError
 from relaygram_common.security.tokens import allows
 from relaygram_common.tasks import cancel_and_wait
+
+log = structlog.get_logger(__name__)
 
 Handle = Callable[[Request], Awaitable[Response]]
 
@@ -30,6 +35,8 @@ _HEADER = "Idempotency-Key"
 _KEY = re.compile(r"[!-~]{1,255}")
 # Not the request's fault, or not for ever: refused tokens, slow or large or unreadable bodies, too many requests.
 _NOT_KEPT = frozenset({401, 408, 413, 415, 429})
+
+_replayed = Counter("relaygram_http_answers_replayed_total", "Answers repeated for an Idempotency-Key")
 
 
 async def once(request: Request, handle: Handle, *, streams: bool) -> Response:
@@ -86,11 +93,16 @@ async def _repeated(
     await body.drain()
     if held.body_hash != body.hash:
         raise _reused()
-    response, abilities = unpacked(parts.sealer.open(held.answer_sealed, owner=holder.seal))
+    try:
+        response, abilities = unpacked(parts.sealer.open(held.answer_sealed, owner=holder.seal))
+    except SealError:
+        log.warning("idempotency.answer_not_opened", workspace_id=holder.workspace_id, user_id=holder.user_id)
+        raise _reused() from None
     # The answer may hold what only the first token may see, such as a new token.
     if not all(allows(caller.abilities, ability) for ability in abilities):
         raise ApiError(403, "missing_ability", "This answer was given to a token with more abilities.")
     response.headers["Idempotent-Replayed"] = "true"
+    _replayed.inc()
     return response
 
 

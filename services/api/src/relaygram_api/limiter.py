@@ -7,6 +7,8 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from prometheus_client import Counter
+
 from relaygram_api.adapters import pg_limits
 from relaygram_api.adapters.pg_workspace import Database
 from relaygram_api.core.rate_limit import Share, Verdict, slice_size, spend
@@ -15,6 +17,7 @@ from relaygram_common.security.sealing import Sealer
 
 _KEPT = 10_000  # shares of tokens not seen for longest are forgotten: what they held is refilled within seconds
 _OPEN_TRIES_SECONDS = 3.0
+_refused = Counter("relaygram_http_requests_limited_total", "Requests refused by the rate limit of their token")
 
 
 class _Holding:
@@ -47,6 +50,8 @@ class RateLimiter:
             if holding.asking is None:
                 holding.asking = asyncio.create_task(self._ask(token_id, holding), name="rate-limit")
             await asyncio.shield(holding.asking)
+        if not verdict.allowed:
+            _refused.inc()
         return verdict
 
     async def _ask(self, token_id: int, holding: _Holding) -> None:

@@ -15,6 +15,8 @@ class ApiSettings(ServiceSettings):
     # Requests a minute and token, twice as many in a burst; 0 is no limit.
     rate_limit_per_minute: int = Field(default=120, ge=0, le=1_000_000)
     login_failures_per_minute: int = Field(default=5, ge=1, le=10_000)
+    # Proxies that say in X-Forwarded-For who called: addresses and networks. Anybody else's word counts for nothing.
+    trusted_proxies: str = ""
     max_json_bytes: int = Field(default=1024 * 1024, ge=1024)
     max_csv_bytes: int = Field(default=256 * 1024 * 1024, ge=1024)
     max_import_lines: int = Field(default=1_000_000, ge=1)

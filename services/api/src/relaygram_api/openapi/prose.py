@@ -22,7 +22,9 @@ to another workspace is 404. A JSON object that names a key twice counts as nami
 `Retry-After` on every 429 and 503.
 
 **Idempotency.** Send an `Idempotency-Key` with a POST, and sending it again gives the first answer again
-(`Idempotent-Replayed: true`) for 24 hours instead of doing it twice.
+(`Idempotent-Replayed: true`) for 24 hours instead of doing it twice. Another request with the same key is 422; while
+the first is still at work it is 409. Keys belong to a user. Answers that say nothing of the request itself (401, 408,
+413, 415, 429, 5xx) are not kept. `POST /api/v1/login` takes no key: its token is not kept.
 """
 TAGS = (
     ("Authentication", "Log in with e-mail and password; every other call bears the token."),
