@@ -12,9 +12,10 @@ from relaygram_api.campaign_view import shown_campaign
 from relaygram_api.change import changing
 from relaygram_api.checked_route import PREFIX, CheckedRoute, caller_with, concerns
 from relaygram_api.core.campaign_rules import campaign_problems, update_conflict
-from relaygram_api.core.cursors import CursorError, decode_cursor, encode_cursor
+from relaygram_api.core.cursors import encode_cursor
 from relaygram_api.errors import conflict, invalid, not_found
 from relaygram_api.fields import Body, Id, Moment, Name, Page, PerPage, QueryText, ShortText, offset_of
+from relaygram_api.paging import place_of
 from relaygram_api.parts import Caller, FromParts, Parts
 from relaygram_api.preconditions import ETAG, Expected, Known, tagged
 from relaygram_api.schemas.campaigns import Campaign
@@ -86,7 +87,7 @@ async def list_campaigns(
 ) -> Response:
     """The campaigns of the workspace, newest first."""
     per_page, wanted = min(per_page, _CAP), pg_campaigns.Filter(status, mode, q)
-    before = _place(cursor, wanted, page)
+    before = place_of(cursor, wanted.listing, page)
     offset = offset_of(page, per_page)
 
     async def read() -> Response:
@@ -99,17 +100,6 @@ async def list_campaigns(
         return page_answer(shown, page=page, per_page=per_page, total=total, cursor={"next": following})
 
     return await reading.answer(read)
-
-
-def _place(cursor: str | None, wanted: pg_campaigns.Filter, page: int) -> int | None:
-    if cursor is None:
-        return None
-    if page != 1:
-        raise invalid({"page": ["can not be given together with cursor"]})
-    try:
-        return decode_cursor(cursor, wanted.listing)
-    except CursorError as error:
-        raise invalid({"cursor": [str(error)]}) from None
 
 
 @router.post("", status_code=201, operation_id="create_campaign", response_model=One[Campaign], responses={201: ETAG})
