@@ -13,9 +13,10 @@ from relaygram_api.checked_route import PREFIX, CheckedRoute, caller_with, conce
 from relaygram_api.core.account_connection import connection_problems
 from relaygram_api.core.account_limits import default_limits, limit_problems, limits_schema, merge_limits
 from relaygram_api.core.account_login import CredentialError, account_credential, login_code
-from relaygram_api.core.cursors import CursorError, decode_cursor, encode_cursor, listing
+from relaygram_api.core.cursors import encode_cursor, listing
 from relaygram_api.errors import conflict, invalid, not_found
 from relaygram_api.fields import Body, Name, Page, PerPage, QueryText, offset_of
+from relaygram_api.paging import place_of
 from relaygram_api.parts import Caller, FromParts, Parts
 from relaygram_api.schemas.accounts import TelegramAccount
 from relaygram_api.schemas.envelopes import Many, One
@@ -79,7 +80,7 @@ async def list_accounts(
     cursor: Annotated[QueryText | None, Query(description="`meta.cursor.next` of the page before.")] = None,
 ) -> Response:
     """All accounts of the workspace, in the order they were made."""
-    per_page, after = min(per_page, _CAP), _place(cursor, page)
+    per_page, after = min(per_page, _CAP), place_of(cursor, _LISTING, page) or 0
     offset = offset_of(page, per_page)
     async with parts.database.workspace(caller.workspace_id) as connection:
         total = await pg_accounts.count(connection)
@@ -88,17 +89,6 @@ async def list_accounts(
     shown = [_shown(row) for row in rows[:per_page]]
     following = encode_cursor(_LISTING, shown[-1]["id"]) if len(rows) > per_page else None
     return page_answer(shown, page=page, per_page=per_page, total=total, cursor={"next": following})
-
-
-def _place(cursor: str | None, page: int) -> int:
-    if cursor is None:
-        return 0
-    if page != 1:
-        raise invalid({"page": ["can not be given together with cursor"]})
-    try:
-        return decode_cursor(cursor, _LISTING)
-    except CursorError as error:
-        raise invalid({"cursor": [str(error)]}) from None
 
 
 @router.post("", status_code=202, operation_id="connect_telegram_account", response_model=One[TelegramAccount])

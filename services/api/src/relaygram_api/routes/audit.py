@@ -7,9 +7,9 @@ from fastapi import APIRouter, Query, Response
 from relaygram_api.adapters import pg_audit
 from relaygram_api.answers import micros, page_answer
 from relaygram_api.checked_route import PREFIX, CheckedRoute, caller_with
-from relaygram_api.core.cursors import CursorError, decode_cursor, encode_cursor
-from relaygram_api.errors import invalid
+from relaygram_api.core.cursors import encode_cursor
 from relaygram_api.fields import Moment, Page, PerPage, QueryId, QueryText, offset_of
+from relaygram_api.paging import place_of
 from relaygram_api.parts import Caller, FromParts
 from relaygram_api.schemas.audit import Change
 from relaygram_api.schemas.envelopes import Many
@@ -35,7 +35,7 @@ async def list_audit(
     """Every change of what the workspace has, newest first; secrets are never shown."""
     per_page = min(per_page, _CAP)
     wanted = pg_audit.Filter(actor, action, kind, thing_id, since, until)
-    before = _place(cursor, wanted, page)
+    before = place_of(cursor, wanted.listing, page)
     async with parts.database.workspace(caller.workspace_id) as connection:
         total = await pg_audit.count(connection, wanted)
         # One row more than is shown tells whether there is a next page.
@@ -45,17 +45,6 @@ async def list_audit(
     shown = [_shown(row) for row in rows[:per_page]]
     following = encode_cursor(wanted.listing, shown[-1]["id"]) if len(rows) > per_page else None
     return page_answer(shown, page=page, per_page=per_page, total=total, cursor={"next": following})
-
-
-def _place(cursor: str | None, wanted: pg_audit.Filter, page: int) -> int | None:
-    if cursor is None:
-        return None
-    if page != 1:
-        raise invalid({"page": ["can not be given together with cursor"]})
-    try:
-        return decode_cursor(cursor, wanted.listing)
-    except CursorError as error:
-        raise invalid({"cursor": [str(error)]}) from None
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
