@@ -75,3 +75,67 @@ async def test_senders_come_in_pages(api: Api, people: int) -> None:
     assert page["meta"]["pagination"] == {"current_page": 3, "per_page": 2, "total": 5, "last_page": 3}
     cut = await api.call("GET", f"/campaigns/{people}/senders", params={"per_page": 101})
     assert cut["meta"]["pagination"]["per_page"] == 100
+
+
+async def walk(api: Api, campaign: int, **params: Any) -> list[int]:
+    """All ids by cursor."""
+    ids: list[int] = []
+    cursor: str | None = None
+    while True:
+        more = {"cursor": cursor} if cursor else {}
+        page = await api.call("GET", f"/campaigns/{campaign}/senders", params={**params, **more})
+        ids += [one["id"] for one in page["data"]]
+        cursor = page["meta"]["cursor"]["next"]
+        if cursor is None:
+            return ids
+
+
+@pytest.mark.parametrize(
+    "params", [{}, {"status": "sent"}, {"status": "pending"}, {"q": "m"}, {"q": "ü", "status": "failed"}]
+)
+async def test_a_cursor_goes_through_all_of_them(api: Api, people: int, params: dict[str, str]) -> None:
+    whole = await api.data("GET", f"/campaigns/{people}/senders", params=params)
+    assert await walk(api, people, per_page=1, **params) == [one["id"] for one in whole]
+
+
+async def test_a_cursor_belongs_to_its_list(api: Api, people: int) -> None:
+    path = f"/campaigns/{people}/senders"
+    cursor = (await api.call("GET", path, params={"per_page": 1}))["meta"]["cursor"]["next"]
+    for params, wrong in (
+        ({"cursor": cursor, "status": "sent"}, "cursor"),
+        ({"cursor": cursor, "page": 2}, "page"),
+        ({"cursor": "x"}, "cursor"),
+        ({"cursor": "\u0661"}, "cursor"),
+    ):
+        assert list(await api.errors("GET", path, params=params)) == [wrong]
+
+
+async def test_each_status_is_found_in_a_large_campaign(api: Api) -> None:
+    campaign = (await api.campaign())["id"]
+    lines = "".join(f"many_{number:05d},Name{number}\n" for number in range(12_000))
+    await api.import_csv(campaign, f"handle,first_name\n{lines}")
+    first: int = await api.sql("select min(id) from control.contacts where campaign_id = $1", campaign)
+    states = {
+        **dict.fromkeys(range(10_500), "sent"),
+        **dict.fromkeys(range(10_500, 10_600), "failed"),
+        7: "replied",
+        9: "queued",
+    }
+    at = datetime(2026, 4, 21, 17, tzinfo=UTC)
+    rows = [
+        row(campaign, state, sender_id=first + place, **({"replied_at": at} if state == "replied" else {}))
+        for place, state in states.items()
+    ]
+    await write_log(api, rows)
+    for status, expected in (("sent", 10_498), ("failed", 100), ("replied", 1), ("pending", 1401)):
+        found = await walk(api, campaign, per_page=100, status=status)
+        assert (len(found), found) == (expected, sorted(set(found))), status
+        pagination = (await api.call("GET", f"/campaigns/{campaign}/senders?status={status}"))["meta"]["pagination"]
+        assert (pagination["total"], pagination["total_is_capped"]) == (min(expected, 10_000), expected > 10_000)
+    deep = await api.errors("GET", f"/campaigns/{campaign}/senders", params={"status": "sent", "page": 401})
+    assert "cursor" in deep["page"][0]
+    past = await api.call("GET", f"/campaigns/{campaign}/senders", params={"status": "failed", "page": 401})
+    assert past["data"] == []
+    assert (await api.call("GET", f"/campaigns/{campaign}/senders", params={"page": 480}))["data"][-1][
+        "handle"
+    ] == "@many_11999"

@@ -8,6 +8,7 @@ from relaygram_api.adapters import pg_people, pg_senders
 from relaygram_api.answers import page_answer, seconds
 from relaygram_api.change import changing
 from relaygram_api.checked_route import PREFIX, CheckedRoute, caller_with, concerns, media_type, takes
+from relaygram_api.core.cursors import CursorError, decode_cursor, encode_cursor
 from relaygram_api.errors import invalid, not_found
 from relaygram_api.fields import Page, PerPage, QueryText, offset_of
 from relaygram_api.parts import Caller, FromParts, Parts
@@ -111,16 +112,36 @@ async def list_senders(
     per_page: Annotated[PerPage, Query(description=f"Cut to {_CAP}.")] = 25,
     status: Annotated[Literal["pending", "sent", "replied", "failed"] | None, Query()] = None,
     q: Annotated[QueryText | None, Query(description="Part of the first name, last name or handle.")] = None,
+    cursor: Annotated[QueryText | None, Query(description="`meta.cursor.next` of the page before.")] = None,
 ) -> Response:
     """The people of a campaign, in the order they were added."""
     per_page = min(per_page, _CAP)
+    wanted = pg_senders.Filter(campaign_id, status, q)
     async with parts.database.workspace(caller.workspace_id) as connection:
         await pg_senders.demand_campaign(connection, campaign_id)
-        wanted = pg_senders.Filter(status, q)
-        total, is_capped = await pg_senders.count(connection, campaign_id, wanted)
-        rows = await pg_senders.page(connection, campaign_id, wanted, limit=per_page, offset=offset_of(page, per_page))
-    capped = {"total_is_capped": is_capped} if status or q else {}
-    return page_answer([_shown(row) for row in rows], page=page, per_page=per_page, total=total, **capped)
+        after = _place(cursor, wanted, page)
+        try:
+            found = await pg_senders.page(
+                connection, wanted, limit=per_page, offset=offset_of(page, per_page), after=after
+            )
+        except pg_senders.TooDeepError:
+            problem = f"with a filter goes up to row {pg_senders.MOST_COUNTED} only; go on with the cursor"
+            raise invalid({"page": [problem]}) from None
+    capped = {} if wanted.is_empty else {"total_is_capped": found.is_capped}
+    following = None if found.last is None else encode_cursor(wanted.listing, found.last)
+    rows = [_shown(row) for row in found.rows]
+    return page_answer(rows, page=page, per_page=per_page, total=found.total, cursor={"next": following}, **capped)
+
+
+def _place(cursor: str | None, wanted: pg_senders.Filter, page: int) -> int | None:
+    if cursor is None:
+        return None
+    if page != 1:
+        raise invalid({"page": ["can not be given together with cursor"]})
+    try:
+        return decode_cursor(cursor, wanted.listing)
+    except CursorError as error:
+        raise invalid({"cursor": [str(error)]}) from None
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:

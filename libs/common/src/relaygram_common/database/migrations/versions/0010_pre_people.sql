@@ -224,6 +224,9 @@ begin
 end
 $$;
 
+-- People who replied, of whom there are few among many.
+create index messages_replied on delivery.messages (campaign_id, sender_id) where replied_at is not null;
+
 revoke execute on function control.suppress, control.remove_contact, dispatch.hold_run, dispatch.begin_page,
     telegram.known_people, telegram.erase_people,
     telegram.hold_admissions, telegram.erase_sends, delivery.erase_messages from public;
