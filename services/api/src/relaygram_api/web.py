@@ -11,6 +11,7 @@ from relaygram_api.errors import ApiError
 from relaygram_api.gate import ErrorAnswers, Gate
 from relaygram_api.parts import Parts
 from relaygram_api.routes import (
+    account_login,
     accounts,
     all_logs,
     audit,
@@ -51,6 +52,7 @@ def create_app(parts: Parts | None) -> FastAPI:
         session,
         tokens,
         accounts,
+        account_login,
         campaigns,
         lifecycle,
         previews,

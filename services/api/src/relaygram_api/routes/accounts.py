@@ -1,20 +1,21 @@
-"""Telegram accounts: connecting them step by step, their limits, logging out."""
+"""Telegram accounts: connecting them, their limits, logging out."""
 
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
 from pydantic import Field, StrictStr, StringConstraints, WithJsonSchema
 
+from relaygram_api.account_view import hand_over, shown_account, with_handle
 from relaygram_api.adapters import pg_accounts
 from relaygram_api.adapters.pg_workspace import Connection
-from relaygram_api.answers import answer, page_answer, seconds
+from relaygram_api.answers import answer, page_answer
 from relaygram_api.change import changing
 from relaygram_api.checked_route import PREFIX, CheckedRoute, caller_with, concerns
 from relaygram_api.core.account_connection import connection_problems
 from relaygram_api.core.account_limits import default_limits, limit_problems, limits_schema, merge_limits
-from relaygram_api.core.account_login import CredentialError, account_credential, login_code
+from relaygram_api.core.account_login import CredentialError, account_credential
 from relaygram_api.core.cursors import encode_cursor, listing
-from relaygram_api.errors import conflict, invalid, not_found
+from relaygram_api.errors import invalid, not_found
 from relaygram_api.fields import Body, Name, Page, PerPage, QueryText, offset_of
 from relaygram_api.paging import place_of
 from relaygram_api.parts import Caller, FromParts, Parts
@@ -26,8 +27,6 @@ router = APIRouter(prefix=f"{PREFIX}/telegram-accounts", route_class=CheckedRout
 _CAP = 100
 _LISTING = listing("telegram-accounts")
 _about_an_account = exists("account_id", "account_exists", "Telegram account")
-
-_ASKED_FOR: dict[str, Any] = {"response_model": One[TelegramAccount], "responses": {409: {}}}
 
 Reader = Annotated[Caller, caller_with("accounts:read")]
 Writer = Annotated[Caller, caller_with("accounts:write")]
@@ -59,18 +58,6 @@ class AccountChange(Body):
     proxy: Secret | None = Field(default=None, description=f"{_PROXY} null: the installation's.")
 
 
-class Code(Body):
-    """The code that Telegram sent to the account."""
-
-    code: Secret
-
-
-class Password(Body):
-    """The account's two-step password."""
-
-    password: Secret
-
-
 @router.get("", operation_id="list_telegram_accounts", response_model=Many[TelegramAccount])
 async def list_accounts(
     caller: Reader,
@@ -86,7 +73,7 @@ async def list_accounts(
         total = await pg_accounts.count(connection)
         # One row more than is shown tells whether there is a next page.
         rows = await pg_accounts.page(connection, after=after, limit=per_page + 1, offset=offset)
-    shown = [_shown(row) for row in rows[:per_page]]
+    shown = [with_handle(row) for row in rows[:per_page]]
     following = encode_cursor(_LISTING, shown[-1]["id"]) if len(rows) > per_page else None
     return page_answer(shown, page=page, per_page=per_page, total=total, cursor={"next": following})
 
@@ -109,8 +96,8 @@ async def connect_account(body: AccountCreate, caller: Writer, parts: FromParts)
             connection, caller.workspace_id, name=body.name, kind=body.kind, limits=limits
         )
         await _keep_connection(connection, parts, caller, account_id, body)
-        await _hand_over(connection, parts, caller, account_id, secret_kind, secret, verb="connect")
-        shown = await _get(connection, account_id)
+        await hand_over(connection, parts, caller, account_id, secret_kind, secret, verb="connect")
+        shown = await shown_account(connection, account_id)
         return change.answer(shown, status=202)
 
 
@@ -118,7 +105,7 @@ async def connect_account(body: AccountCreate, caller: Writer, parts: FromParts)
 async def get_account(account_id: int, caller: Reader, parts: FromParts) -> Response:
     """One account."""
     async with parts.database.workspace(caller.workspace_id) as connection:
-        return answer(await _get(connection, account_id))
+        return answer(await shown_account(connection, account_id))
 
 
 @router.patch("/{account_id:id}", operation_id="update_telegram_account", response_model=One[TelegramAccount])
@@ -141,7 +128,7 @@ async def update_account(account_id: int, body: AccountChange, caller: Writer, p
             sealed = _sealed(parts, account_id, "proxy", body.proxy)
             await pg_accounts.set_proxy(connection, caller.workspace_id, account_id, sealed)
         await pg_accounts.ring(connection, caller.workspace_id, account_id, "limits")
-        shown = await _get(connection, account_id)
+        shown = await shown_account(connection, account_id)
         return change.answer(shown)
 
 
@@ -153,73 +140,6 @@ async def delete_account(account_id: int, caller: Writer, parts: FromParts) -> R
         if not await pg_accounts.log_out(connection, caller.workspace_id, account_id):
             raise not_found("Telegram account")
         return change.nothing()
-
-
-@router.post(
-    "/{account_id:id}/code",
-    status_code=202,
-    operation_id="enter_telegram_code",
-    response_model=One[TelegramAccount],
-    responses={409: {}},
-)
-@concerns(_about_an_account)
-async def enter_code(account_id: int, body: Code, caller: Writer, parts: FromParts) -> Response:
-    """Enter the code; a wrong one shows as `status_reason`."""
-    async with changing(parts, caller) as change:
-        connection = change.connection
-        status = await _locked_status(connection, account_id)
-        try:
-            code = login_code(body.code)
-        except CredentialError as error:
-            raise invalid({error.field: [error.problem]}) from None
-        _demand(status, "code_required", "a code")
-        await _hand_over(connection, parts, caller, account_id, "code", code, verb="code")
-        shown = await _get(connection, account_id)
-        return change.answer(shown, status=202)
-
-
-@router.post(
-    "/{account_id:id}/password",
-    status_code=202,
-    operation_id="enter_telegram_password",
-    response_model=One[TelegramAccount],
-    responses={409: {}},
-)
-@concerns(_about_an_account)
-async def enter_password(account_id: int, body: Password, caller: Writer, parts: FromParts) -> Response:
-    """Enter the two-step password; a wrong one shows as `status_reason`."""
-    async with changing(parts, caller) as change:
-        connection = change.connection
-        _demand(await _locked_status(connection, account_id), "password_required", "a password")
-        await _hand_over(connection, parts, caller, account_id, "password", body.password, verb="password")
-        shown = await _get(connection, account_id)
-        return change.answer(shown, status=202)
-
-
-@router.post(
-    "/{account_id:id}/resend-code",
-    status_code=202,
-    operation_id="resend_telegram_code",
-    response_model=One[TelegramAccount],
-    responses={409: {}},
-)
-async def resend_code(account_id: int, caller: Writer, parts: FromParts) -> Response:
-    """Ask Telegram for another code."""
-    async with changing(parts, caller) as change:
-        connection = change.connection
-        # Not locked: the transition locks the account's campaigns first, as every other does.
-        _demand((await _get(connection, account_id))["status"], "code_required", "a code")
-        await pg_accounts.begin_login_again(connection, caller.workspace_id, account_id)
-        shown = await _get(connection, account_id)
-        return change.answer(shown, status=202)
-
-
-async def _hand_over(
-    connection: Connection, parts: Parts, caller: Caller, account_id: int, kind: str, secret: str, *, verb: str
-) -> None:
-    sealed = parts.sealer.seal(secret, owner=f"login:{account_id}:{kind}")
-    await pg_accounts.put_secret(connection, caller.workspace_id, account_id, kind, sealed)
-    await pg_accounts.ring(connection, caller.workspace_id, account_id, verb)
 
 
 async def _keep_connection(
@@ -241,30 +161,5 @@ def _sealed(parts: Parts, account_id: int, what: str, text: str | None) -> bytes
     return None if text is None else parts.sealer.seal(text, owner=f"account:{account_id}:{what}")
 
 
-async def _locked_status(connection: Connection, account_id: int) -> str:
-    account = await pg_accounts.lock(connection, account_id)
-    if account is None:
-        raise not_found("Telegram account")
-    status: str = account["status"]
-    return status
-
-
-def _demand(status: str, wanted: str, what: str) -> None:
-    if status != wanted:
-        raise conflict("not_asked_for", f"Telegram does not ask for {what} now: the account is {status}.")
-
-
-async def _get(connection: Connection, account_id: int) -> dict[str, Any]:
-    row = await pg_accounts.get(connection, account_id)
-    if row is None:
-        raise not_found("Telegram account")
-    return _shown(row)
-
-
 def _has_sandbox(parts: Parts) -> bool:
     return bool(parts.settings.telegram_sandbox_address)
-
-
-def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    handle = f"@{row['handle']}" if row["handle"] else None
-    return {**row, "handle": handle, "backing_off_until": seconds(row["backing_off_until"])}
