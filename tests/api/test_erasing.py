@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -164,6 +165,26 @@ async def test_nothing_comes_back_by_events_that_are_late(api: Api, database: Da
     (logged,) = await api.data("GET", f"/campaigns/{one}/logs")
     assert (logged["status"], logged["body"]) == ("sent", None)
     assert "anda" not in await everything_in(database)
+
+
+@pytest.mark.parametrize("address", [{"handle": "sara_x"}, {"phone": "+4915177770001"}])
+async def test_test_sends_are_erased_with_their_rows_in_the_log(
+    api: Api, database: Database, address: dict[str, str]
+) -> None:
+    campaign = (await api.campaign())["id"]
+    path = f"/campaigns/{campaign}/test"
+    test = await api.data("POST", path, status=202, json={**address, "first_name": "Sara"})
+    row_id = await api.sql("select id from control.test_sends where job_id = $1", test["job_id"])
+    # A phone is in no event, so the row in the log has no destination.
+    sent = row(0, "sent", job_id=UUID(test["job_id"]), sender_id=row_id, body="Hello Sara")
+    await write_log(api, [sent])
+    await api.sql("delete from control.outbox")  # relayed
+    assert await erase(api, **address) == {**ZEROS, "messages": 1}
+    await write_log(api, [sent])
+    rest = await everything_in(database)
+    assert "Sara" not in rest
+    assert "sara" not in rest
+    assert await erase(api, **address) == ZEROS
 
 
 async def test_who_was_taken_out_before_is_erased_too(api: Api, database: Database) -> None:

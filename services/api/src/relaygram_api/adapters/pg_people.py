@@ -84,6 +84,7 @@ async def erase_some(
 
 async def erase_outside_campaigns(connection: Connection, workspace_id: int, person: Person, erased: Erased) -> None:
     """Test sends, and what the log has of this person without a campaign."""
+    await connection.execute(sql["hold_test_admissions"], workspace_id, *_addresses(person))
     tests = await connection.fetch(sql["erase_test_sends"], workspace_id, *_addresses(person))
     await _erase_messages(
         connection,

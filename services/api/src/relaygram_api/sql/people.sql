@@ -80,6 +80,12 @@ update control.former_contacts f set erased_at = now(), person_hashes = '{}'
   from unnest($1::bigint[], $2::bigint[]) as i (campaign_id, contact_id)
  where f.campaign_id = i.campaign_id and f.contact_id = i.contact_id
 
+-- name: hold_test_admissions
+select telegram.hold_admissions(array(
+    select t.campaign_id from control.test_sends t
+     where t.workspace_id = $1
+       and (t.telegram_user_id = any ($2::bigint[]) or t.handle = any ($3::text[]) or t.phone_hash = any ($4::bytea[]))))
+
 -- name: erase_test_sends
 -- Their rows in the log are found by the line that stays, as those of contacts are.
 with gone as (
