@@ -6,8 +6,6 @@ import sys
 from relaygram_cli.app import app
 from relaygram_cli.errors import CommandError
 
-_BROKEN_PIPE = 141  # as a shell says of a process that SIGPIPE ended
-
 
 def main() -> None:
     """Run the command. What goes wrong is said in a line or a few on standard error, exit status 1."""
@@ -16,8 +14,6 @@ def main() -> None:
     except CommandError as error:
         _say(error)
         sys.exit(1)
-    except BrokenPipeError:
-        _leave_the_pipe()
     except Exception as error:
         if "RELAYGRAM_DEBUG" in os.environ:
             raise
@@ -39,12 +35,6 @@ def _say(error: CommandError) -> None:
     if error.what_to_do:
         lines.append(f"  What to do: {one_line(error.what_to_do)}")
     sys.stderr.write("\n".join(lines) + "\n")
-
-
-def _leave_the_pipe() -> None:
-    """Whoever read our output has gone; Python must not try to flush what is left at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(_BROKEN_PIPE)
 
 
 if __name__ == "__main__":

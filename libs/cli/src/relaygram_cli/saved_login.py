@@ -60,6 +60,14 @@ def forget_login() -> None:
     login_file().unlink(missing_ok=True)
 
 
+def travels_openly(url: str) -> bool:
+    """Whether passwords and tokens would cross a network unencrypted."""
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    return parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "::1", "localhost")
+
+
 def _read() -> Login | None:
     path = login_file()
     try:

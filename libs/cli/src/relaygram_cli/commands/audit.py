@@ -17,8 +17,7 @@ _COLUMNS: "list[Column[Change]]" = [
     Column("who", lambda c: c.actor),
     Column("did", lambda c: c.action),
     Column("what", lambda c: f"{c.kind} {c.thing_id}"),
-    Column("from", lambda c: _shown(c.before), "long"),
-    Column("to", lambda c: _shown(c.after), "long"),
+    Column("how", lambda c: _shown(c), "long"),
 ]
 
 
@@ -35,5 +34,18 @@ def audit(
     print_things(found, _COLUMNS, as_json=as_json, nothing="There are no such changes.")
 
 
-def _shown(fields: dict[str, Any] | None) -> str:
-    return ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in (fields or {}).items())
+def _shown(change: "Change") -> str:
+    """`status: draft → running`; of what is new or gone only the values that there are."""
+    before, after = change.before or {}, change.after or {}
+    fields = []
+    for name in {**before, **after}:
+        was, is_now = before.get(name), after.get(name)
+        if change.action == "changed":
+            fields.append(f"{name}: {_value(was)} → {_value(is_now)}")
+        elif (known := is_now if is_now is not None else was) is not None:
+            fields.append(f"{name}: {_value(known)}")
+    return ", ".join(fields)
+
+
+def _value(value: Any) -> str:
+    return "-" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

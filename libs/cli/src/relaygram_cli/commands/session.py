@@ -18,6 +18,7 @@ from relaygram_cli.saved_login import (
     current_login,
     forget_login,
     save_login,
+    travels_openly,
 )
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def login(
     as_json: Json = False,
 ) -> None:
     """Log in with e-mail and password, and keep the token for further commands."""
+    if travels_openly(url):
+        note(f"Careful: {url} is not encrypted; everybody on the way can read password and token.")
     if token_stdin:
         token = secret("Token", from_stdin=True, option="--token-stdin")
     else:

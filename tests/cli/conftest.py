@@ -1,0 +1,79 @@
+"""The command in this process, against an api process.
+
+fixture    gives
+---------  -------------------------------------------------------------------------------------------
+process    tests.api.served.Process: a running api: .url, .token, .password
+api        tests.api.support.Api over the same database and workspace, to make data with
+relaygram  `await relaygram("campaigns", "list", stdin="")` → Done(status, out, err); logged in nowhere
+logged_in  the same with the address and a token of `process` in the environment
+"""
+
+import asyncio
+import io
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from relaygram_cli.__main__ import main
+from relaygram_local_stack.servers import NatsServer
+from tests.api.served import Process, served_api
+from tests.api.support import Api, running_api
+from tests.support.servers import Database
+
+
+class Done(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+
+Relaygram = Callable[..., Awaitable[Done]]
+
+
+@pytest.fixture(scope="module")
+async def process(database: Database, provisioned_nats: NatsServer) -> AsyncIterator[Process]:
+    """One api process for the module, without rate limit."""
+    async with served_api(database, provisioned_nats.url) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+async def api(process: Process, database: Database, provisioned_nats: NatsServer) -> AsyncIterator[Api]:
+    """Makes data in the workspace of `process`."""
+    async with running_api(database, provisioned_nats.url) as running:
+        yield running
+
+
+@pytest.fixture
+def relaygram(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Relaygram:
+    """The command: starting Python for each would take most of the time."""
+    for name in os.environ:
+        if name.startswith("RELAYGRAM_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home" / ".config"))
+
+    def run(words: tuple[Any, ...], stdin: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["relaygram", *(str(word) for word in words)])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        with pytest.raises(SystemExit) as end:
+            main()
+        return int(end.value.code or 0)
+
+    async def run_in_thread(*words: Any, stdin: str = "") -> Done:
+        status = await asyncio.to_thread(run, words, stdin)
+        return Done(status, *capsys.readouterr())
+
+    return run_in_thread
+
+
+@pytest.fixture
+def logged_in(relaygram: Relaygram, process: Process, monkeypatch: pytest.MonkeyPatch) -> Relaygram:
+    """The command of somebody who may do everything."""
+    monkeypatch.setenv("RELAYGRAM_API_URL", process.url)
+    monkeypatch.setenv("RELAYGRAM_API_TOKEN", process.token)
+    return relaygram

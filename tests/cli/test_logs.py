@@ -1,0 +1,88 @@
+"""The log at the terminal: listed, and followed until Ctrl-C."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from tests.api.log_rows import row, write_log
+from tests.api.served import Process
+from tests.api.support import Api
+from tests.cli.conftest import Relaygram
+
+
+@asynccontextmanager
+async def following(process: Process, *words: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """`relaygram logs tail …` as a process of its own."""
+    env = {**os.environ, "RELAYGRAM_API_URL": process.url, "RELAYGRAM_API_TOKEN": process.token}
+    command = [sys.executable, "-m", "relaygram_cli", "logs", "tail", *words, "--seconds", "0.1"]
+    tail = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=env
+    )
+    try:
+        yield tail
+    finally:
+        if tail.returncode is None:
+            tail.kill()
+            await tail.communicate()
+
+
+async def lines(tail: asyncio.subprocess.Process, number: int) -> list[str]:
+    assert tail.stdout is not None
+    async with asyncio.timeout(30):
+        return [(await tail.stdout.readline()).decode() for _ in range(number)]
+
+
+async def test_the_log_is_listed_and_filtered(logged_in: Relaygram, api: Api) -> None:
+    campaign = (await api.campaign())["id"]
+    failed = row(campaign, "failed", error_code="PEER_FLOOD", error_message="Wait.", sender_id=7, body="Hello")
+    await write_log(api, [row(campaign, "sent", body="\x1b[2Jcleared?"), failed])
+    shown = (await logged_in("logs", "list", campaign)).out
+    assert "PEER_FLOOD" in shown
+    assert "\x1b" not in shown
+    assert r"\x1b[2Jcleared?" in shown
+    (only,) = json.loads((await logged_in("logs", "list", campaign, "--code", "PEER_FLOOD", "--json")).out)
+    assert (only["status"], only["sender_id"]) == ("failed", 7)
+    newest = json.loads((await logged_in("logs", "list", campaign, "--newest", "-n", 1, "--json")).out)
+    assert newest[0]["id"] == only["id"]
+
+
+async def test_a_tail_shows_the_last_rows_then_each_new_one_and_ends_quietly(process: Process, api: Api) -> None:
+    campaign = (await api.campaign())["id"]
+    await write_log(api, [row(campaign, "sent", body=f"Old {number}") for number in range(5)])
+    async with following(process, str(campaign), "--last", "2", "--json") as tail:
+        assert [json.loads(line)["body"] for line in await lines(tail, 2)] == ["Old 3", "Old 4"]
+        await write_log(api, [row(campaign, "queued", body="New")])
+        assert json.loads((await lines(tail, 1))[0])["body"] == "New"
+        tail.send_signal(signal.SIGINT)
+        rest, errors = await tail.communicate()
+    assert (tail.returncode, rest, errors) == (130, b"", b"")
+
+
+async def test_a_tail_of_what_was_sent_misses_nothing_that_was_pending_first(process: Process, api: Api) -> None:
+    campaign = (await api.campaign())["id"]
+    first, second = row(campaign, "queued", body="First"), row(campaign, "queued", body="Second")
+    await write_log(api, [first, second, row(campaign, "sent", body="Before")])
+    async with following(process, str(campaign), "--last", "1", "--status", "sent") as tail:
+        assert "Before" in (await lines(tail, 1))[0]
+        # Out of the order in which they were made: what was made first is sent last.
+        for queued in (second, first):
+            await write_log(api, [{**row(campaign, "sent", body=queued["body"]), "job_id": queued["job_id"]}])
+            assert queued["body"] in (await lines(tail, 1))[0]
+
+
+async def test_a_reader_that_goes_away_is_no_error(process: Process, api: Api) -> None:
+    campaign = (await api.campaign())["id"]
+    await write_log(api, [row(campaign, "sent", body="x" * 500) for _ in range(3)])
+    async with following(process, str(campaign)) as tail:
+        await lines(tail, 3)
+        assert tail.stdout is not None
+        tail.stdout._transport.close()  # type: ignore[attr-defined]  # as `| head -3` does
+        await write_log(api, [row(campaign, "sent", body="y") for _ in range(3)])
+        assert tail.stderr is not None
+        async with asyncio.timeout(30):
+            assert await tail.stderr.read() == b""
+            assert await tail.wait() == 1
