@@ -125,6 +125,24 @@ async def test_the_list_as_csv_is_whole_and_runs_nothing_in_a_spreadsheet(
         assert page["meta"]["pagination"] == {"current_page": 50, "per_page": 100, "total": 5000, "last_page": 50}
 
 
+async def test_a_cursor_goes_through_the_list(api: Api) -> None:
+    await api.data("POST", "/suppressions", json={"people": [{"handle": f"page_{number}x"} for number in range(5)]})
+    found: list[str] = []
+    params: dict[str, Any] = {"q": "page_", "per_page": 2}
+    while True:
+        page = await api.call("GET", "/suppressions", params=params)
+        found += [one["handle"] for one in page["data"]]
+        if (cursor := page["meta"]["cursor"]["next"]) is None:
+            break
+        params["cursor"] = cursor
+    assert found == [f"@page_{number}x" for number in range(5)]
+    wrong: tuple[tuple[dict[str, Any], str], ...] = (
+        ({"cursor": params["cursor"]}, "cursor"), ({**params, "page": 2}, "page"), ({"cursor": "x"}, "cursor"),
+    )  # fmt: skip
+    for asked, field in wrong:
+        assert list(await api.errors("GET", "/suppressions", params=asked)) == [field]
+
+
 async def test_delete_suppression(api: Api) -> None:
     """DELETE /suppressions/{id}: 204, then 404."""
     await api.data("POST", "/suppressions", json={"handle": "emil_1"})

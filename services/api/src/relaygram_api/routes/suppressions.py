@@ -12,6 +12,7 @@ from relaygram_api.change import changing
 from relaygram_api.checked_route import PREFIX, CheckedRoute, caller_with, media_type, takes
 from relaygram_api.core.contact_file import FileError
 from relaygram_api.core.contact_rows import LineError
+from relaygram_api.core.cursors import CursorError, decode_cursor, encode_cursor, listing
 from relaygram_api.core.suppression_rows import (
     COLUMNS,
     MOST_PEOPLE,
@@ -75,18 +76,40 @@ async def list_suppressions(
     page: Annotated[Page, Query()] = 1,
     per_page: Annotated[PerPage, Query(description=f"Cut to {_CAP}.")] = 25,
     q: Annotated[QueryText | None, Query(description="Part of a handle or reason, or a whole id or phone.")] = None,
+    cursor: Annotated[QueryText | None, Query(description="`meta.cursor.next` of the page before.")] = None,
 ) -> Response:
     """People whom no campaign of the workspace writes to, in the order they were added."""
     wanted = Wanted.by(q, parts.sealer)
     if wants_csv(request):
         return csv_file(_as_csv(parts, caller, wanted), name="suppressions.csv")
     per_page = min(per_page, _CAP)
+    list_id = listing("suppressions", workspace=caller.workspace_id, q=q)
+    after = _place(cursor, list_id, page)
     async with parts.database.workspace(caller.workspace_id) as connection:
         total = await pg_suppressions.count(connection, caller.workspace_id, wanted)
         rows = await pg_suppressions.page(
-            connection, parts.sealer, caller.workspace_id, wanted, limit=per_page, offset=offset_of(page, per_page)
+            connection,
+            parts.sealer,
+            caller.workspace_id,
+            wanted,
+            limit=per_page + 1,
+            offset=offset_of(page, per_page),
+            after=after,
         )
-    return page_answer([_shown(row) for row in rows], page=page, per_page=per_page, total=total)
+    following = encode_cursor(list_id, rows[per_page - 1]["id"]) if len(rows) > per_page else None
+    shown = [_shown(row) for row in rows[:per_page]]
+    return page_answer(shown, page=page, per_page=per_page, total=total, cursor={"next": following})
+
+
+def _place(cursor: str | None, list_id: str, page: int) -> int:
+    if cursor is None:
+        return 0
+    if page != 1:
+        raise invalid({"page": ["can not be given together with cursor"]})
+    try:
+        return decode_cursor(cursor, list_id)
+    except CursorError as error:
+        raise invalid({"cursor": [str(error)]}) from None
 
 
 @router.post("", operation_id="suppress_people", response_model=One[Suppressed], openapi_extra=_BODY)
