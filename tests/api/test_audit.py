@@ -9,6 +9,7 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
+from relaygram_api.adapters.pg_workspace import Author
 from relaygram_api.web import create_app
 from relaygram_common import identity
 from tests.api.support import Api
@@ -129,7 +130,7 @@ CHANGES: dict[str, tuple[Callable[[Api], Awaitable[Call]], str, str]] = {
     ),
     "delete_suppression": (delete_suppression, "deleted", "suppression"),
     "erase_person": (
-        lambda api: plain(api, "POST", "/people/erase", json={"handle": "secretive_1"}), "created", "suppression",
+        lambda api: plain(api, "POST", "/people/erase", json={"handle": "secretive_1"}), "created", "erasure",
     ),
 }  # fmt: skip
 # Told elsewhere or nothing to tell: it revokes its own token (below); it changes nothing.
@@ -277,6 +278,12 @@ async def test_no_service_writes_it_but_by_changing_things(api: Api, role: str, 
 async def test_not_even_the_owner_changes_what_was_written(api: Api, statement: str) -> None:
     with pytest.raises(asyncpg.RaiseError, match="only ever added to"):
         await api.sql(statement)
+
+
+@pytest.mark.parametrize("author", [Author("user:7'; drop", 1, ""), Author("u", 1, "a'b"), Author("u", 1, "x" * 81)])
+async def test_an_author_is_put_into_sql_only_when_plain(api: Api, author: Author) -> None:
+    with pytest.raises(ValueError, match="not plain"):
+        await api.parts.database.workspace(1, author).__aenter__()
 
 
 async def test_nothing_secret_is_ever_in_it(api: Api) -> None:

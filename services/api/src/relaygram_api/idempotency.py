@@ -89,7 +89,7 @@ async def _repeated(
     if held.answer_sealed is None:
         if held.body_hash is not None and body.hash is not None and held.body_hash != body.hash:
             raise _reused()
-        raise in_use(held.wait_seconds)
+        raise in_use(held.age_seconds)
     await body.drain()
     if held.body_hash != body.hash:
         raise _reused()

@@ -18,6 +18,8 @@ from relaygram_common.security.sealing import Sealer
 
 log = structlog.get_logger(__name__)
 
+_LONGEST_WAIT_SECONDS = 10
+
 
 class HashedBody:
     """A body that is hashed while it is received."""
@@ -67,7 +69,7 @@ class KeyedRequest:
         """Write the answer in the transaction of its effect; raises when the key was taken over meanwhile."""
         sealed = self._sealer.seal(_packed(response, self._abilities), owner=self._holder.seal)
         if not await pg_idempotency.keep(connection, self._holder, self._claim, sealed, self._body.hash):
-            raise in_use(1.0)
+            raise in_use(0.0)
 
     async def keep_alone(self, response: Response) -> None:
         """Keep an answer that had no effect."""
@@ -96,13 +98,14 @@ class KeyedRequest:
             log.warning("idempotency.not_released", error=str(error) or type(error).__name__)
 
 
-def in_use(seconds: float) -> ApiError:
-    """The first request with this key is still at work."""
+def in_use(age_seconds: float) -> ApiError:
+    """The first request with this key is still at work; it may well take as long again as it took so far."""
+    seconds = min(max(1, round(age_seconds)), _LONGEST_WAIT_SECONDS)
     return ApiError(
         409,
         "idempotency_key_in_use",
         "The first request with this Idempotency-Key is still at work.",
-        headers={"Retry-After": str(max(1, -int(-seconds // 1)))},
+        headers={"Retry-After": str(seconds)},
     )
 
 

@@ -24,12 +24,12 @@ class KeyHolder:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A key that another request holds: its answer when there is one, else how long its claim still lasts."""
+    """A key that another request holds: its answer when there is one; how long ago it took the key."""
 
     route_hash: bytes
     body_hash: bytes | None
     answer_sealed: bytes | None
-    wait_seconds: float
+    age_seconds: float
 
 
 async def claim(
@@ -46,10 +46,10 @@ async def claim(
             break
     if held is None:
         # Given up and taken again each time we looked: somebody is at work on it.
-        return Held(route_hash, None, None, 1.0)
+        return Held(route_hash, None, None, 0.0)
     if held["is_mine"]:
         return None
-    return Held(held["route_hash"], held["body_hash"], held["answer_sealed"], held["wait_seconds"])
+    return Held(held["route_hash"], held["body_hash"], held["answer_sealed"], held["age_seconds"])
 
 
 async def keep(

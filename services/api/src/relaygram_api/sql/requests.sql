@@ -11,7 +11,7 @@ select control.end_login($1, $2)
 select control.prune_requests($1) as pruned
 
 -- name: claim_key
-select is_mine, route_hash, body_hash, answer_sealed, wait_seconds from control.claim_key($1, $2, $3, $4, $5, $6, $7)
+select is_mine, route_hash, body_hash, answer_sealed, age_seconds from control.claim_key($1, $2, $3, $4, $5, $6, $7)
 
 -- name: keep_answer
 -- In the transaction of the effect: nothing comes back when somebody else has taken the key over.

@@ -106,7 +106,7 @@ grant select, update, delete on control.idempotency_keys to relaygram_api;
 create function control.claim_key(
     p_workspace bigint, p_user bigint, p_key text, p_route_hash bytea, p_body_hash bytea, p_claim uuid,
     p_lease_seconds double precision)
-returns table (is_mine boolean, route_hash bytea, body_hash bytea, answer_sealed bytea, wait_seconds double precision)
+returns table (is_mine boolean, route_hash bytea, body_hash bytea, answer_sealed bytea, age_seconds double precision)
 language plpgsql security definer set search_path = pg_catalog as $$
 begin
     insert into control.idempotency_keys as k (workspace_id, user_id, key, route_hash, body_hash, claim, claimed_until)
@@ -121,7 +121,7 @@ begin
         return;
     end if;
     return query select false, k.route_hash, k.body_hash, k.answer_sealed,
-                        extract(epoch from k.claimed_until - clock_timestamp())::double precision
+                        extract(epoch from clock_timestamp() - k.created_at)::double precision
                    from control.idempotency_keys k where k.user_id = p_user and k.key = p_key;
 end
 $$;

@@ -133,6 +133,7 @@ create table control.erasures (
 );
 create index erasures_of_workspace on control.erasures (workspace_id);
 call control.protect('control.erasures');
+call control.audit_changes('control.erasures', 'erasure', 'insert');
 grant select, insert, delete on control.erasures to relaygram_api;
 
 -- Other addresses of the same people, as accounts have met them.
