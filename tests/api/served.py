@@ -4,9 +4,11 @@ import asyncio
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import IO
 
 import httpx
 
@@ -65,9 +67,9 @@ def environment(database: Database, nats_url: str, port: int, health_port: int) 
     }
 
 
-def start(env: dict[str, str]) -> "subprocess.Popen[bytes]":
-    """Start an api and do not wait for it."""
-    return subprocess.Popen([sys.executable, "-m", "relaygram_api"], env=env, stderr=subprocess.PIPE)
+def start(env: dict[str, str], *, errors: int | IO[bytes] = subprocess.PIPE) -> "subprocess.Popen[bytes]":
+    """Start an api and do not wait for it. A pipe that nobody reads is full after some dozen errors."""
+    return subprocess.Popen([sys.executable, "-m", "relaygram_api"], env=env, stderr=errors)
 
 
 async def is_ready(health_port: int) -> bool:
@@ -86,11 +88,15 @@ async def served_api(database: Database, nats_url: str, **settings: str) -> Asyn
     health_port = ports.free_port(frozenset({port}))
     made = await identity.bootstrap(database.dsn, workspace="first", email=EMAIL)
     token = await identity.create_token(database.dsn, EMAIL, "test", ["*"])
-    running = start({**environment(database, nats_url, port, health_port), **settings})
-    try:
-        await eventually(lambda: is_ready(health_port), 20)
-        yield Process(port, health_port, token, made.password or "")
-    finally:
-        running.terminate()
-        _, errors = await asyncio.to_thread(running.communicate, timeout=15)
-        assert running.returncode == 0, errors.decode()
+    with tempfile.TemporaryFile() as errors:
+        running = start({**environment(database, nats_url, port, health_port), **settings}, errors=errors)
+        try:
+            await eventually(lambda: is_ready(health_port), 20)
+            yield Process(port, health_port, token, made.password or "")
+        finally:
+            running.terminate()
+            await asyncio.to_thread(running.wait, timeout=15)
+        errors.seek(0)
+        told = errors.read().decode()
+        assert running.returncode == 0, told
+        assert "request.failed" not in told, told

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 import structlog
 from prometheus_client import Histogram
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from relaygram_api.adapters.pg_workspace import is_transient
@@ -158,7 +159,11 @@ class _Exchange:
         _series(method, route, self._status).observe(time.monotonic() - self._begun)
 
     async def fail(self, error: Exception) -> None:
-        """Answer an error; too late when the answer has begun."""
+        """Answer an error; too late when the answer has begun, and in vain when the caller has hung up."""
+        if isinstance(error, ClientDisconnect):
+            self._status = 499  # as nginx counts them
+            log.info("request.abandoned", where=self._where)
+            return
         if self._started:
             raise error
         await respond(self.send, self._as_answer(error), self.request_id)
