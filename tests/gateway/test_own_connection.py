@@ -104,6 +104,39 @@ async def test_a_proxy_that_lets_nothing_through_is_told(world: World, gateway: 
     assert "wr0ngw0rd" not in gateway.log_text()
 
 
+async def test_an_active_account_says_that_its_proxy_lets_nothing_through(
+    world: World, gateway: GatewayProcess
+) -> None:
+    account = await world.account()
+    async with running_proxy() as proxy:
+        await _through(world, account.id, proxy.url("socks5", password="wr0ngw0rd"))
+
+        async def reason() -> str:
+            return (await world.status(account.id))[1] or ""
+
+        async def told() -> bool:
+            return "proxy lets nothing through" in await reason()
+
+        await eventually(told)
+        assert (await world.status(account.id))[0] == "active"
+        assert await _events_of(world, account.id) == []  # it has not connected anew
+        await _through(world, account.id, proxy.url("socks5"))
+
+        async def silent() -> bool:
+            return await reason() == ""
+
+        await eventually(silent)
+        await _through(world, account.id, None)
+        await eventually(lambda: proxy.in_use == 0)
+
+
+async def _events_of(world: World, account: int) -> list[str]:
+    rows = await world.sql.fetch(
+        "select subject from control.outbox where subject like 'account.event.%.' || $1::text", str(account)
+    )
+    return [row["subject"] for row in rows]
+
+
 def _session(key: bytes) -> str:
     packed = struct.pack(">B4sH256s", 2, bytes((127, 0, 0, 1)), 443, key)
     return "1" + base64.urlsafe_b64encode(packed).decode()

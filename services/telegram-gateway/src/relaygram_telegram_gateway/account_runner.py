@@ -21,6 +21,7 @@ from relaygram_telegram_gateway.adapters.telethon_client import (
 from relaygram_telegram_gateway.login import Login, LoginWaitError
 from relaygram_telegram_gateway.logout import end_session, forget_login, stored_session
 from relaygram_telegram_gateway.parts import run_together
+from relaygram_telegram_gateway.sending.connection_news import NO_PROXY
 from relaygram_telegram_gateway.sending.sender import Sender
 from relaygram_telegram_gateway.sending.work import TRANSIENT, AccountEndedError, Tools, Work
 
@@ -34,7 +35,6 @@ _NO_TELEGRAM = (
     "(from my.telegram.org) for the gateway, then connect the account."
 )
 _UNREADABLE = "How this account connects can not be read with this installation's keys: connect it again."
-_NO_PROXY = "The account's proxy lets nothing through: check its address, user and password."
 _PROXY_TRIES = 3
 _PROXY_TRIES_TO_LOG_OUT = 12  # some two minutes
 _MOVE_SECONDS = 0.7
@@ -184,7 +184,7 @@ class AccountRunner:
             self._proxy_failures += 1
             if self._proxy_failures < _PROXY_TRIES:
                 raise
-            await login.tell(_NO_PROXY)
+            await login.tell(NO_PROXY)
             if self._account.status == "new":
                 return True
             raise

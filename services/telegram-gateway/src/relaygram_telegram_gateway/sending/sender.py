@@ -17,6 +17,7 @@ from relaygram_telegram_gateway.core.outcomes import Wait
 from relaygram_telegram_gateway.core.telegram_errors import outcome_of
 from relaygram_telegram_gateway.metrics import RECONNECTS
 from relaygram_telegram_gateway.parts import run_together
+from relaygram_telegram_gateway.sending.connection_news import ConnectionNews
 from relaygram_telegram_gateway.sending.giving_back import give_back
 from relaygram_telegram_gateway.sending.intake import Intake
 from relaygram_telegram_gateway.sending.lookups import Lookups
@@ -57,6 +58,7 @@ class Sender:
         self.intake = Intake(work, self.wire, self.recorder, self.resolver, self.lookups)
         aftermath.wire, aftermath.recorder = self.wire, self.recorder
         aftermath.resolver, aftermath.lookups = self.resolver, self.lookups
+        self._news = ConnectionNews(work)
         self._refresh_now = asyncio.Event()
         self._consumers: set[int] = set()  # campaigns that have a consumer
         self.update(work.account)
@@ -136,7 +138,10 @@ class Sender:
             except (ConnectionError, TelegramRefusedError) as error:
                 await link.close()
                 self._note_refusal(error)
+                if isinstance(error, ConnectionError):
+                    work.in_background(self._news.failed(error))
             else:
+                work.in_background(self._news.connected())
                 await self._use(link)
             failures = 0 if work.now() - began > _GOOD_CONNECTION_SECONDS else failures + 1
             settings = work.settings

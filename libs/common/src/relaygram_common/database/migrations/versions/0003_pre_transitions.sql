@@ -199,7 +199,8 @@ begin
            telegram_user_id = coalesce(p_telegram_user_id, k.telegram_user_id), handle = coalesce(p_handle, k.handle),
            version = k.version + 1, updated_at = now()
      where k.id = a.id;
-    if p_status <> 'new' then
+    -- An active account that tells why it stands still has not connected anew.
+    if p_status <> 'new' and not (v_from = 'active' and p_status = 'active') then
         perform control.emit(a.workspace_id, 'com.relaygram.account.' || case p_status when 'active' then 'connected' else p_status end || '.v1',
             format('account.event.%s.%s.%s', a.workspace_id, case p_status when 'active' then 'connected' else p_status end, a.id),
             jsonb_build_object('account_id', a.id, 'kind', case p_status when 'active' then 'connected' else p_status end,
