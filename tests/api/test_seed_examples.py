@@ -219,6 +219,7 @@ async def test_understanding_failures(api: Api) -> None:
             "message": "The recipient has blocked messages from non-contacts.",
         },
     }
+    assert (failed["sent_at"], failed["telegram_message_id"], failed["triggered_by_message_id"]) == (None, None, None)
 
 
 async def test_a_single_contacts_conversation(api: Api) -> None:
