@@ -1,10 +1,13 @@
 """Errors as callers see them: `message`, `code`, `request_id`, and `errors` by field for a 422."""
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from fastapi import HTTPException
 
+_MOST_FIELDS = 100
+_LONGEST_NAME = 200
 FieldErrors = Mapping[str, Sequence[str]]
 
 
@@ -48,11 +51,16 @@ def not_found(thing: str) -> ApiError:
 
 
 def invalid(fields: FieldErrors, *, code: str = "validation_failed") -> ApiError:
-    """Some fields are wrong."""
-    first = next(iter(fields))
+    """Some fields are wrong. Of a great many the first are named: an answer is not to outgrow its request."""
     rest = sum(len(problems) for problems in fields.values()) - 1
     more = f" (and {rest} more)" if rest else ""
-    return ApiError(422, code, f"{first}: {next(iter(fields[first]))}{more}", fields=fields)
+    shown = {_short(field): problems for field, problems in islice(fields.items(), _MOST_FIELDS)}
+    first = next(iter(shown))
+    return ApiError(422, code, f"{first}: {next(iter(shown[first]))}{more}", fields=shown)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
 
 
 def conflict(code: str, message: str) -> ApiError:

@@ -1,5 +1,6 @@
 """Types of body and query fields that several nouns share."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -7,6 +8,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from relaygram_api.core.moments import parse_moment
 from relaygram_common.contracts.delivery import MAX_ID
+
+_INTEGER = re.compile("-?[0-9]+")
 
 
 class Body(BaseModel):
@@ -27,6 +30,13 @@ def _no_nul(text: str) -> str:
     return text
 
 
+def _digits(value: object) -> object:
+    # int() takes 1_000, blanks and the digits of other scripts as well.
+    if isinstance(value, str) and not _INTEGER.fullmatch(value):
+        raise ValueError("should be a whole number")
+    return value
+
+
 def _moment(value: object) -> datetime | None:
     if value is None:
         return None
@@ -40,9 +50,9 @@ ShortText = Annotated[StrictStr, StringConstraints(min_length=1, max_length=255)
 Id = Annotated[int, Field(strict=True, ge=1, le=MAX_ID)]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 QueryText = Annotated[str, StringConstraints(max_length=255), AfterValidator(_no_nul)]
-QueryId = Annotated[int, Field(ge=1, le=MAX_ID)]
-Page = Annotated[int, Field(ge=1, le=MAX_ID)]
-PerPage = Annotated[int, Field(ge=1)]
+QueryId = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=MAX_ID)]
+Page = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=MAX_ID)]
+PerPage = Annotated[int, BeforeValidator(_digits), Field(ge=1)]
 
 
 def offset_of(page: int, per_page: int) -> int:
