@@ -147,3 +147,33 @@ async def test_a_hung_owner_is_replaced_and_never_sends_again(
     refused = (await world.sandbox.get("/stats"))["refused"]
     assert "AUTH_KEY_DUPLICATED" not in refused
     assert await _owner(world, account.id) == second.name
+
+
+async def test_who_runs_an_account_is_known_as_long_as_it_does(
+    world: World, own_gateway: Callable[..., GatewayProcess]
+) -> None:
+    account = await world.account()
+    gateway = own_gateway()
+    await gateway.start()
+
+    async def run_by() -> str | None:
+        found: str | None = await world.sql.fetchval(
+            "select f.owner from telegram.fences f join telegram.gateways g on g.instance = f.owner"
+            " where f.account_id = $1 and f.running",
+            account.id,
+        )
+        return found
+
+    async def runs() -> bool:
+        return await run_by() == gateway.name
+
+    await eventually(runs)
+    await gateway.stop()
+    assert await run_by() is None
+    again = own_gateway()
+    await again.start()
+
+    async def taken_over() -> bool:
+        return await run_by() == again.name
+
+    await eventually(taken_over)
