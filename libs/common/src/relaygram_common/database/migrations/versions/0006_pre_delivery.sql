@@ -42,6 +42,8 @@ create table delivery.messages (
 create unique index messages_by_position on delivery.messages (campaign_id, position);
 create index messages_by_status on delivery.messages (campaign_id, status, position);
 create index messages_by_sender on delivery.messages (campaign_id, sender_id, position);
+-- Few rows have a code, so that this costs little; without it a rare code is looked for in the whole log.
+create index messages_by_code on delivery.messages (campaign_id, error_code, position) where error_code is not null;
 create unique index messages_by_revision on delivery.messages (campaign_id, revision);
 create unique index messages_of_workspace on delivery.messages (workspace_id, id);
 
