@@ -1,0 +1,58 @@
+"""The examples of the package's README and of docs/client.md are run as they stand."""
+
+import asyncio
+import os
+import re
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relaygram_client import Relaygram
+from relaygram_local_stack.servers import NatsServer
+from tests.api.log_rows import row, write_log
+from tests.api.served import served_api
+from tests.api.support import Api, running_api
+from tests.support.servers import Database
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "libs" / "client" / "README.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "client.md").read_text(encoding="utf-8")
+_BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+async def test_the_readmes_program_runs(database: Database, provisioned_nats: NatsServer, tmp_path: Path) -> None:
+    (program,) = _BLOCK.findall(README)
+    async with (
+        served_api(database, provisioned_nats.url) as process,
+        running_api(database, provisioned_nats.url) as api,
+    ):
+        await api.account()
+        env = {**os.environ, "RELAYGRAM_API_URL": process.url, "RELAYGRAM_API_TOKEN": process.token}
+        running = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", program, env=env, cwd=tmp_path, stdout=-1, stderr=-1
+        )
+        out, err = await asyncio.wait_for(running.communicate(), 60)
+    assert (running.returncode, err.decode()) == (0, "")
+    assert out.decode().splitlines()[0] == "2 accepted, 0 rejected"
+
+
+@pytest.mark.parametrize("block", _BLOCK.findall(PAGE), ids=lambda block: block.splitlines()[0][:40])
+async def test_the_pages_examples_run(relaygram: Relaygram, api: Api, block: str) -> None:
+    campaign_id = (await api.campaign())["id"]
+    await write_log(api, [row(campaign_id, "sent")])
+    names: dict[str, Any] = {}
+    exec(f"async def example(relaygram, campaign_id):\n{textwrap.indent(block, '    ')}", names)  # noqa: S102 - ours
+    await asyncio.wait_for(names["example"](relaygram, campaign_id), 30)
+
+
+def test_the_page_names_every_call() -> None:
+    listed = {
+        noun: set(re.findall(r"`(\w+)`", calls)) for noun, calls in re.findall(r"^\| `(\w+)` \| (`.*) \|$", PAGE, re.M)
+    }
+    client = Relaygram("http://x")
+    nouns = {name: value for name, value in vars(client).items() if not name.startswith("_")}
+    public = {name: {call for call in dir(noun) if not call.startswith("_")} for name, noun in nouns.items()}
+    assert listed == public
