@@ -35,9 +35,9 @@ class Wanted:
         return cls(like(q.removeprefix("@")), user_id, sealer.fingerprint(phone) if phone else None)
 
 
-async def add(connection: Connection, sealer: Sealer, workspace_id: int, people: Sequence[Listed]) -> tuple[int, int]:
-    """Put them on the list: how many are new, how many were there."""
-    row = await connection.fetchrow(
+async def add(connection: Connection, sealer: Sealer, workspace_id: int, people: Sequence[Listed]) -> int:
+    """Put them on the list; how many were not there before."""
+    added: int = await connection.fetchval(
         sql["suppress"],
         workspace_id,
         [one.telegram_user_id for one in people],
@@ -49,7 +49,7 @@ async def add(connection: Connection, sealer: Sealer, workspace_id: int, people:
         [sealer.fingerprint(handle_text(one.handle)) if one.handle else None for one in people],
         timeout=5.0,
     )
-    return row["added"], row["already_listed"]
+    return added
 
 
 async def count(connection: Connection, workspace_id: int, wanted: Wanted) -> int:

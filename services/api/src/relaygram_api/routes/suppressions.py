@@ -33,6 +33,7 @@ from relaygram_common.security.tokens import allows
 router = APIRouter(prefix=f"{PREFIX}/suppressions", route_class=CheckedRoute, tags=["Suppressions"])
 _CAP = 100
 _BATCH = 2000
+_AT_ONCE = 1000
 Writer = Annotated[Caller, caller_with("campaigns:write")]
 _PERSON: dict[str, Any] = {
     "telegram_user_id": {"type": ["integer", "string", "null"]},
@@ -117,13 +118,19 @@ def _place(cursor: str | None, list_id: str, page: int) -> int:
 async def suppress_people(request: Request, caller: Writer, parts: FromParts) -> Response:
     """Never write to these people again, also not what is queued already. Who is on the list stays there once."""
     received, people, errors = await _read(request)
+    added, rest = 0, people
+    while len(rest) > _AT_ONCE:
+        # No transaction takes long; if this breaks off, doing it again doubles nobody.
+        async with parts.database.workspace(caller.workspace_id, caller.author) as connection:
+            added += await pg_suppressions.add(connection, parts.sealer, caller.workspace_id, rest[:_AT_ONCE])
+        rest = rest[_AT_ONCE:]
     async with changing(parts, caller) as change:
-        added, already_listed = await pg_suppressions.add(change.connection, parts.sealer, caller.workspace_id, people)
+        added += await pg_suppressions.add(change.connection, parts.sealer, caller.workspace_id, rest)
         return change.answer(
             {
                 "received": received,
                 "added": added,
-                "already_listed": already_listed,
+                "already_listed": len(people) - added,
                 "rejected": received - len(people),
                 "errors": [
                     {"line": one.line, "column": one.column, "value": one.value, "reason": one.reason} for one in errors

@@ -1,6 +1,6 @@
 -- name: suppress
 -- In the order given; who is there already is not doubled.
-select added, already_listed from control.suppress($1, $2, $3, $4, $5, $6, $7, $8)
+select control.suppress($1, $2, $3, $4, $5, $6, $7, $8)
 
 -- name: count_suppressions
 select count(*) from control.suppressions

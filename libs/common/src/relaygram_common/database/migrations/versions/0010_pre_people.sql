@@ -13,13 +13,15 @@ alter table control.suppressions
 create unique index suppressions_by_person on control.suppressions (workspace_id, person_hash) where person_hash is not null;
 create index suppressions_of_workspace on control.suppressions (workspace_id, id);
 
--- Puts people on the list, in the order given. Who is there by any address is completed rather than doubled, so that
--- all that is known of a person is suppressed; an erased person is there already and takes no address any more.
+-- Puts people on the list, in the order given; how many are new. Who is there by any address is completed rather than
+-- doubled, so that all that is known of a person is suppressed; an erased person is there already and takes no address
+-- any more. (Planned for an empty list and kept by the session, its probes would read a long list from end to end: hence
+-- the setting.)
 create function control.suppress(
     p_workspace bigint, p_users bigint[], p_handles text[], p_phone_hashes bytea[], p_phones_sealed bytea[],
     p_reasons text[], p_user_hashes bytea[], p_handle_hashes bytea[])
-returns table (added bigint, already_listed bigint)
-language plpgsql set search_path = pg_catalog as $$
+returns bigint
+language plpgsql set search_path = pg_catalog set enable_seqscan = off as $$
 declare
     i int;
     v_user bigint;
@@ -27,14 +29,12 @@ declare
     v_phone bytea;
     v_known boolean;
     v_id bigint;
+    v_added bigint := 0;
 begin
     perform pg_advisory_xact_lock(hashtextextended('people of workspace ' || p_workspace, 0));
-    added := 0;
-    already_listed := 0;
     for i in 1 .. cardinality(p_users) loop
         if exists (select from control.suppressions x where x.workspace_id = p_workspace
                       and x.person_hash in (p_user_hashes[i], p_handle_hashes[i], p_phone_hashes[i])) then
-            already_listed := already_listed + 1;
             continue;
         end if;
         -- What of this person is not on the list yet.
@@ -46,13 +46,19 @@ begin
                                             and x.phone_hash = p_phone_hashes[i]) then p_phone_hashes[i] end;
         v_known := (v_user, v_handle, v_phone) is distinct from (p_users[i], p_handles[i], p_phone_hashes[i]);
         if (v_user, v_handle, v_phone) is distinct from (null::bigint, null::text, null::bytea) then
-            select x.id into v_id from control.suppressions x
-             where x.workspace_id = p_workspace
-               and (x.telegram_user_id = p_users[i] or x.handle = p_handles[i] or x.phone_hash = p_phone_hashes[i])
-               and (v_user is null or x.telegram_user_id is null) and (v_handle is null or x.handle is null)
-               and (v_phone is null or x.phone_hash is null)
-             order by x.id limit 1;
-            if found then
+            v_id := null;
+            if v_known then
+                -- A probe for each address: with an `or` the planner might read the whole list in order.
+                select min(x.id) into v_id
+                  from (select s.* from control.suppressions s where s.workspace_id = p_workspace and s.telegram_user_id = p_users[i]
+                        union all
+                        select s.* from control.suppressions s where s.workspace_id = p_workspace and s.handle = p_handles[i]
+                        union all
+                        select s.* from control.suppressions s where s.workspace_id = p_workspace and s.phone_hash = p_phone_hashes[i]) x
+                 where (v_user is null or x.telegram_user_id is null) and (v_handle is null or x.handle is null)
+                   and (v_phone is null or x.phone_hash is null);
+            end if;
+            if v_id is not null then
                 update control.suppressions x
                    set telegram_user_id = coalesce(v_user, x.telegram_user_id), handle = coalesce(v_handle, x.handle),
                        phone_sealed = case when v_phone is null then x.phone_sealed else p_phones_sealed[i] end,
@@ -64,10 +70,9 @@ begin
                         p_reasons[i]);
             end if;
         end if;
-        added := added + (not v_known)::int;
-        already_listed := already_listed + v_known::int;
+        v_added := v_added + (not v_known)::int;
     end loop;
-    return next;
+    return v_added;
 end
 $$;
 
@@ -185,11 +190,12 @@ $$;
 
 -- The log's texts and addresses: of these contacts of these campaigns, pair by pair (campaign 0: test sends), and of what
 -- was sent outside of campaigns to these destinations. Rows stay, and take a new revision, so that feeds show the change.
--- Returns their jobs.
+-- Returns their jobs. (A few rows of a large table, whose statistics may be those of an empty one: probes only.)
 create index messages_outside_campaigns on delivery.messages (workspace_id, destination) where campaign_id = 0;
 create function delivery.erase_messages(p_campaigns bigint[], p_contacts bigint[], p_destinations text[])
 returns setof uuid
-language plpgsql security definer set search_path = pg_catalog as $$
+language plpgsql security definer set search_path = pg_catalog
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
     v_last delivery.sequence;
 begin
@@ -200,8 +206,10 @@ begin
     with found as (
         select m.campaign_id, m.job_id, m.id
           from unnest(p_campaigns, p_contacts) as i (campaign_id, contact_id)
-          join delivery.messages m on m.campaign_id = i.campaign_id and m.sender_id = i.contact_id
-         where m.workspace_id = control.workspace() and m.erased_at is null
+         cross join lateral (
+              select m.* from delivery.messages m
+               where m.campaign_id = i.campaign_id and m.sender_id = i.contact_id and m.erased_at is null offset 0) m
+         where m.workspace_id = control.workspace()
         union
         select m.campaign_id, m.job_id, m.id from delivery.messages m
          where m.campaign_id = 0 and m.workspace_id = control.workspace() and m.destination = any (p_destinations)
