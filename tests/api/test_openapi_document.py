@@ -103,6 +103,12 @@ def test_every_schema_says_what_it_is(name: str) -> None:
     assert COMPONENTS["schemas"][name].get("description")
 
 
+@pytest.mark.parametrize("name", [name for name in COMPONENTS["schemas"] if not name.endswith("Answer")])
+def test_every_field_says_what_it_is(name: str) -> None:
+    for field, schema in COMPONENTS["schemas"][name].get("properties", {}).items():
+        assert schema.get("description"), f"say in its schema or in openapi/field_texts.py what {name}.{field} is"
+
+
 def test_every_code_word_of_the_sources_is_described() -> None:
     described = {
         word

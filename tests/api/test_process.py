@@ -47,6 +47,8 @@ async def test_the_docs_need_nothing_from_the_internet(process: Process) -> None
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{process.port}") as client:
         page = await client.get("/docs")
         assert page.status_code == 200
+        assert '"validatorUrl": null' in page.text
+        assert page.headers["Content-Security-Policy"].startswith("default-src 'self';")
         assert "http://" not in page.text
         assert "https://" not in page.text
         for asset in ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png"):

@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from relaygram_api.openapi import error_answers, examples, headers, prose
+from relaygram_api.openapi.field_texts import TEXTS
 from relaygram_api.openapi.links import add_links
 from relaygram_api.openapi.tidy import tidy, without_null
 
@@ -70,6 +71,9 @@ def _complete_components(components: dict[str, Any]) -> None:
     for name, schema in schemas.items():
         if example := examples.THINGS.get(name) or examples.REQUESTS.get(name):
             schema["examples"] = [example]
+        for field, told in schema.get("properties", {}).items():
+            if text := TEXTS.get(f"{name}.{field}") or TEXTS.get(field):
+                told.setdefault("description", text)
     schemas["Error"] = error_answers.SCHEMA
     components["responses"] = error_answers.shared()
     components["headers"] = headers.HEADERS
@@ -78,7 +82,7 @@ def _complete_components(components: dict[str, Any]) -> None:
 
 def _complete(operation: dict[str, Any], route: APIRoute, method: str, schemas: dict[str, Any]) -> None:
     abilities = _abilities(route)
-    operation["summary"] = operation["operationId"].replace("_", " ").capitalize()
+    operation["summary"] = operation["operationId"].replace("_", " ").capitalize().replace("telegram", "Telegram")
     operation["security"] = [] if operation["operationId"] == "login" else [{"token": abilities}]
     for ability in abilities:
         operation["description"] = f"{operation.get('description', '')}\n\nAbility: `{ability}`.".strip()

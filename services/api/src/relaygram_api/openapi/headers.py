@@ -11,7 +11,6 @@ IDEMPOTENCY_KEY: Final = {
     "required": False,
     "description": "Any text of your own, such as a UUID: with it, the call is done once, however often it is sent.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-    "example": "5d8b1f0e-3c0a-4d55-8f0e-0a4c4f1d2b7e",
 }
 
 
