@@ -161,6 +161,45 @@ async def test_with_an_account_that_is_down_it_waits_and_goes_on_by_itself(api: 
     assert (found["status"], found["status_reason"]) == ("running", None)
 
 
+@pytest.mark.parametrize(
+    ("account", "status", "reason"),
+    [
+        ("active", "running", None),
+        ("backing_off", "running", None),  # it waits for Telegram's limit, and goes on
+        ("new", "paused", "account_down"),
+        ("code_required", "paused", "account_down"),
+        ("password_required", "paused", "account_down"),
+        ("disabled", "paused", "account_down"),
+    ],
+)
+async def test_what_start_makes_of_each_status_of_the_account(
+    api: Api, account: str, status: str, reason: str | None
+) -> None:
+    account_id = await api.account(status="active" if account == "backing_off" else account)
+    if account == "backing_off":
+        await api.account_becomes(account_id, account)
+    campaign = await api.campaign(account_id)
+    path = f"/campaigns/{campaign['id']}"
+    await api.import_csv(campaign["id"], "handle\nsomebody\n")
+    await api.call("PUT", path, json={"scheduled_at": "2999-01-01T00:00:00Z"})
+    started = await api.data("POST", f"{path}/start")
+    assert (started["status"], started["status_reason"]) == (status, reason)
+    assert started["started_at"] is not None
+    assert started["scheduled_at"] is None
+
+
+async def test_an_account_that_goes_down_pauses_its_running_campaigns_until_it_is_back(api: Api) -> None:
+    campaign = await api.broadcast(contacts=1)
+    path, account_id = f"/campaigns/{campaign['id']}", campaign["telegram_account_id"]
+    await api.call("POST", f"{path}/start")
+    await api.account_becomes(account_id, "disabled")
+    paused = await api.data("GET", path)
+    assert (paused["status"], paused["status_reason"]) == ("paused", "account_down")
+    await api.account_becomes(account_id, "active")
+    resumed = await api.data("GET", path)
+    assert (resumed["status"], resumed["status_reason"]) == ("running", None)
+
+
 async def test_pausing_a_paused_campaign_makes_it_the_users_pause(api: Api) -> None:
     account_id = await api.account(status="code_required")
     campaign = await api.campaign(account_id)
