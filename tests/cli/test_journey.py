@@ -1,0 +1,143 @@
+"""From nothing to a running broadcast with the command alone, on a whole stack, at a terminal where one is needed."""
+
+import asyncio
+import json
+import os
+import pty
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.stack import RunningStack, running_stack
+
+PHONE = "+4915166600001"
+PASSWORD = "correct horse"
+
+
+@pytest.fixture
+async def stack(tmp_path: Path) -> AsyncIterator[RunningStack]:
+    async with running_stack(tmp_path, {}) as running:
+        yield running
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """What a person sees and types."""
+
+    screen: asyncio.StreamReader
+    keyboard: int
+
+    async def until(self, wanted: str) -> str:
+        """Read on until this stands on the screen."""
+        seen = ""
+        async with asyncio.timeout(30):
+            while wanted not in seen:
+                piece = await self.screen.read(4096)
+                assert piece, f"{wanted!r} never came: {seen}"
+                seen += piece.decode()
+        return seen
+
+    def type(self, text: str) -> None:
+        """And Enter."""
+        os.write(self.keyboard, f"{text}\n".encode())
+
+
+@asynccontextmanager
+async def at_a_terminal(env: dict[str, str], *words: str) -> AsyncIterator[Terminal]:
+    """The command with a terminal of its own; it must end with status 0."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "relaygram_cli", *words]
+    running = await asyncio.create_subprocess_exec(*command, stdin=theirs, stdout=theirs, stderr=theirs, env=env)
+    screen = asyncio.StreamReader()
+    master = os.fdopen(ours, "rb", buffering=0)
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(screen), master
+    )
+    try:
+        yield Terminal(screen, ours)
+        assert await asyncio.wait_for(running.wait(), 30) == 0
+    finally:
+        if running.returncode is None:
+            running.kill()
+            await running.wait()
+        os.close(theirs)  # not before: what is read of a terminal that nobody holds is an error, with all before it
+        transport.close()
+
+
+async def run(env: dict[str, str], *words: str, stdin: str = "") -> str:
+    """The command without a terminal; what it printed."""
+    command = [sys.executable, "-m", "relaygram_cli", *words]
+    running = await asyncio.create_subprocess_exec(*command, stdin=-1, stdout=-1, stderr=-1, env=env)
+    out, err = await asyncio.wait_for(running.communicate(stdin.encode()), 60)
+    assert running.returncode == 0, err.decode()
+    return out.decode()
+
+
+async def test_from_nothing_to_a_broadcast(stack: RunningStack, tmp_path: Path) -> None:
+    info = stack.info
+    home = str(tmp_path / "home")
+    env = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("RELAYGRAM_")},
+        "HOME": home, "XDG_CONFIG_HOME": home, "NO_COLOR": "1", "COLUMNS": "100", "TERM": "xterm",
+    }  # fmt: skip
+    me = {"phone": PHONE, "first_name": "Sender", "password": PASSWORD}
+    (await stack.sandbox.post("/users", json=me)).raise_for_status()
+    people = [{"username": f"journey_{number}", "first_name": f"P{number}"} for number in range(5)]
+    (await stack.sandbox.post("/users", json=people)).raise_for_status()
+    file = tmp_path / "people.csv"
+    file.write_text("handle,first_name\n" + "".join(f"journey_{number},P{number}\n" for number in range(5)))
+
+    owner = {**env, "RELAYGRAM_POSTGRES_DSN": info["postgres_dsn"]}
+    await run(owner, "workspace", "create", "Journeys")
+    made = json.loads(
+        await run(owner, "user", "create", "ann@example.com", "--workspace", "Journeys", "--generate", "--json")
+    )
+    async with at_a_terminal(env, "login", info["api_url"]) as terminal:
+        await terminal.until("E-mail: ")
+        terminal.type("ann@example.com")
+        await terminal.until("Password: ")
+        terminal.type(made["password"])
+        assert made["password"] not in await terminal.until("Logged in as ann@example.com")
+
+    async with at_a_terminal(env, "accounts", "connect", "--phone", PHONE) as terminal:
+        await terminal.until("The code that Telegram sent: ")
+        terminal.type("00000")
+        await terminal.until("That code is wrong")
+        await terminal.until("The code that Telegram sent: ")
+        terminal.type((await stack.sandbox.get(f"/login-codes/{PHONE}")).json()["code"])
+        await terminal.until("two-step password: ")
+        terminal.type(PASSWORD)
+        await terminal.until("is active")
+    (account,) = json.loads(await run(env, "accounts", "list", "--json"))
+
+    text = "Journey to {{first_name}}"
+    campaign = json.loads(
+        await run(
+            env, "campaigns", "create", "--name", "Journey", "--account", str(account["id"]), "--text", text, "--json"
+        )
+    )
+    number = str(campaign["id"])
+    async with at_a_terminal(env, "contacts", "import", number, str(file)) as terminal:
+        await terminal.until("5 lines: 5 accepted, 0 duplicates, 0 rejected.")
+    test = json.loads(await run(env, "campaigns", "test", number, "@journey_0", "--with", "first_name=Me", "--json"))
+    assert (test["status"], test["body"]) == ("sent", "Journey to Me")
+    await run(env, "campaigns", "start", number)
+    tail = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "relaygram_cli", "logs", "tail", number, "--status", "sent", "-n", "200", "--json",
+        env=env, stdout=-1,
+    )  # fmt: skip
+    sent: dict[int, str] = {}
+    async with asyncio.timeout(60):
+        while len(sent) < 5:
+            assert tail.stdout is not None
+            row = json.loads(await tail.stdout.readline())
+            sent[row["id"]] = row["body"]
+    tail.terminate()
+    await tail.communicate()
+    assert sorted(sent.values()) == [f"Journey to P{number}" for number in range(5)]
+    found = json.loads(await run(env, "doctor", "--ready-file", str(stack.ready_file), "--json"))
+    assert {one["check"] for one in found if one["status"] != "ok"} == {"settings", "secret keys"}
