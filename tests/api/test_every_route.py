@@ -4,64 +4,17 @@
 the route needs is missing · 404: things of another workspace.
 """
 
-import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
-import httpx
 import pytest
 
-from relaygram_api import openapi
-from relaygram_api.web import create_app
 from relaygram_common import identity
 from relaygram_common.security.tokens import ABILITIES
+from tests.api.calls import CALLS, CLOSED, Call
 from tests.api.log_rows import row, write_log
 from tests.api.support import Api
 
-
-@dataclass(frozen=True)
-class Call:
-    """An operation of the document."""
-
-    method: str
-    path: str
-    name: str
-    abilities: tuple[str, ...]
-    is_open: bool
-    media_type: str | None
-
-    @property
-    def parameters(self) -> list[str]:
-        return re.findall(r"\{(\w+)\}", self.path)
-
-    async def make(self, client: httpx.AsyncClient, things: dict[str, Any]) -> httpx.Response:
-        """Call it about these things, with a body that is well-formed and, mostly, wrong: that is seen last."""
-        unknown = [name for name in self.parameters if name not in things]
-        assert not unknown, f"say in make_things() how to make a thing for {unknown} of {self.path}"
-        body: dict[str, Any] = (
-            {"content": b"{}", "headers": {"Content-Type": self.media_type}} if self.media_type else {}
-        )
-        return await client.request(self.method, self.path.format(**things), **body)
-
-
-def _calls() -> list[Call]:
-    return [
-        Call(
-            method.upper(),
-            path,
-            operation["operationId"],
-            tuple(ability for scheme in operation["security"] for ability in scheme["token"]),
-            operation["security"] == [],
-            next(iter(operation.get("requestBody", {}).get("content", {})), None),
-        )
-        for path, item in openapi.document(create_app(None))["paths"].items()
-        for method, operation in item.items()
-    ]
-
-
-CALLS = _calls()
-CLOSED = [call for call in CALLS if not call.is_open]
 ABOUT_THINGS = [call for call in CALLS if call.parameters]
 LISTS = [call for call in CALLS if call.name.startswith("list_") and not call.parameters]
 # What any token may do, whatever its abilities.
