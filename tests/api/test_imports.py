@@ -223,7 +223,7 @@ async def test_a_worker_that_died_is_replaced_and_nobody_is_doubled(api: Api) ->
     done = await api.import_ends(import_id)
     assert done["accepted"] == 1
     # The first worker wakes up again: it finds the import closed and adds nothing.
-    async with pg_imports.adding(database, api.workspace_id, campaign["id"], import_id) as adding:
+    async with pg_imports.adding(database, api.parts.sealer, api.workspace_id, campaign["id"], import_id) as adding:
         assert adding is None
     assert (await api.data("GET", f"/campaigns/{campaign['id']}"))["total_contacts"] == 1
 
@@ -242,11 +242,12 @@ async def test_pausing_does_not_wait_for_an_import(api: Api) -> None:
     async with api.parts.database.workspace(api.workspace_id) as connection:
         import_id = await pg_imports.create(connection, api.workspace_id, campaign["id"], "csv", upload_seconds=60)
         await connection.execute("update control.imports set status = 'running' where id = $1", import_id)
-    async with pg_imports.adding(api.parts.database, api.workspace_id, campaign["id"], import_id) as adding:
+    async with pg_imports.adding(
+        api.parts.database, api.parts.sealer, api.workspace_id, campaign["id"], import_id
+    ) as adding:
         assert adding is not None
-        await adding.stage([(2, 7, None, None, None, None, None, [], None, "{}")], [])
         # The new rows refer to the campaign's row, and thereby lock it a little.
-        await adding.add_people()
+        await adding.take(range(2, 3), b"2\t7\t\\N\t\\N\t\\N\t\\N\t\\N\t{}\t\\N\t{}\n", [])
         async with asyncio.timeout(2):
             paused = await api.data("POST", f"/campaigns/{campaign['id']}/pause")
         assert paused["status"] == "paused"

@@ -27,6 +27,10 @@ class ErasedPeople:
         self._import_id = import_id
         self._newest = 0
 
+    async def are_known(self) -> bool:
+        """Whether there is any erased person, whom a line could belong to."""
+        return bool(await self._connection.fetch(sql["erased_since"], self._workspace_id, self._newest))
+
     async def reject_staged(self) -> int:
         """Before people are added: lines of erased people become errors; how many they are."""
         found = await self._find()

@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from io import BytesIO
 from typing import Any
 
 from relaygram_api.adapters.pg_erased import ErasedPeople
 from relaygram_api.adapters.pg_workspace import Connection, Database, sql
+from relaygram_api.core.contact_rows import LineError
 from relaygram_common.security.sealing import Sealer
 
 CONTACT_COLUMNS = (
@@ -90,61 +92,71 @@ async def renew(database: Database, workspace_id: int, import_id: int, lease_sec
         await connection.execute(sql["renew_import"], import_id, lease_seconds, received)
 
 
+async def chunk(database: Database, workspace_id: int, import_id: int, number: int) -> bytes | None:
+    """A piece of the file; None after the last."""
+    async with database.workspace(workspace_id) as connection:
+        data: bytes | None = await connection.fetchval(sql["get_import_chunk"], import_id, number, timeout=60.0)
+        return data
+
+
 class Adding:
     """The transaction that adds the people of one import; under the campaign's lock, so imports take turns."""
 
-    def __init__(self, connection: Connection, workspace_id: int, campaign_id: int, import_id: int) -> None:
+    def __init__(
+        self, connection: Connection, erased: ErasedPeople, workspace_id: int, campaign_id: int, import_id: int
+    ) -> None:
         self._connection = connection
+        self._erased = erased
         self._workspace_id = workspace_id
         self._campaign_id = campaign_id
         self._import_id = import_id
+        self._accepted = 0
+        self._end = 1  # after the last line that was staged
+        # Where anybody was erased, all are staged before any is added.
+        self._adds_at_once = False
+
+    async def begin(self) -> None:
+        """Make room for what is staged."""
+        await self._connection.execute(sql["stage_tables"])
+        self._adds_at_once = not await self._erased.are_known()
 
     async def campaign_status(self) -> str | None:
         """The campaign's status now; None when it was deleted."""
         status: str | None = await self._connection.fetchval(sql["campaign_status"], self._campaign_id)
         return status
 
-    async def chunk(self, number: int) -> bytes | None:
-        """A piece of the file; None after the last."""
-        data: bytes | None = await self._connection.fetchval(
-            sql["get_import_chunk"], self._import_id, number, timeout=60.0
-        )
-        return data
-
-    async def stage(self, people: Sequence[tuple[Any, ...]], errors: Sequence[tuple[Any, ...]]) -> None:
-        """Put checked people and rejected lines beside, by COPY."""
-        if people:
-            await self._connection.copy_records_to_table(
-                "incoming_contacts", records=people, columns=CONTACT_COLUMNS, timeout=60.0
-            )
+    async def take(self, lines: range, people: bytes, errors: Sequence[LineError]) -> None:
+        """Stage people (COPY text, by CONTACT_COLUMNS) and rejected lines; add the people, where nobody was erased."""
+        run = self._connection
+        await run.copy_to_table("incoming_contacts", source=BytesIO(people), columns=CONTACT_COLUMNS, timeout=60.0)
         if errors:
-            await self._connection.copy_records_to_table(
-                "incoming_errors", records=errors, columns=ERROR_COLUMNS, timeout=60.0
-            )
+            records = [(error.line, error.column, error.value, error.reason) for error in errors]
+            await run.copy_records_to_table("incoming_errors", records=records, columns=ERROR_COLUMNS, timeout=60.0)
+        self._end = lines.stop
+        if self._adds_at_once:
+            await self._add(lines)
 
-    async def add_people(self) -> int:
-        """Add those staged who are new; how many they are."""
-        accepted: int = await self._connection.fetchval(
-            sql["add_contacts"], self._workspace_id, self._campaign_id, timeout=_LONG_SECONDS
+    async def _add(self, lines: range) -> None:
+        self._accepted += await self._connection.fetchval(
+            sql["add_contacts"], self._workspace_id, self._campaign_id, lines[0], lines[-1], timeout=_LONG_SECONDS
         )
-        return accepted
 
-    async def merge(self, *, received: int, valid: int, rejected: int, sealer: Sealer) -> bool:
+    async def finish(self, *, received: int, valid: int) -> bool:
         """Add those who are new, keep the report, count, tell the dispatcher, close the import.
 
         False when the campaign has ended meanwhile: then the transaction must not be committed.
         """
-        run = self._connection
-        erased = ErasedPeople(run, sealer, self._workspace_id, self._campaign_id, self._import_id)
-        lines = await erased.reject_staged()
-        accepted = await self.add_people()
+        run, rejected = self._connection, 0
+        if not self._adds_at_once:
+            rejected += await self._erased.reject_staged()
+            await self._add(range(self._end))
         await run.execute(sql["add_import_errors"], self._workspace_id, self._import_id, timeout=_LONG_SECONDS)
         await run.execute(sql["delete_import_chunks"], self._import_id, timeout=60.0)
-        late_lines, removed = await erased.reject_added()
-        lines, accepted = lines + late_lines, accepted - removed
+        late_lines, removed = await self._erased.reject_added()
+        rejected, accepted = rejected + late_lines, self._accepted - removed
         await run.execute(
             sql["complete_import"],
-            self._import_id, received, accepted, valid - lines - accepted, rejected + lines, timeout=60.0,
+            self._import_id, received, accepted, valid - rejected - accepted, received - valid + rejected, timeout=60.0,
         )  # fmt: skip
         if not accepted:
             return True
@@ -154,7 +166,7 @@ class Adding:
 
 @asynccontextmanager
 async def adding(
-    database: Database, workspace_id: int, campaign_id: int, import_id: int
+    database: Database, sealer: Sealer, workspace_id: int, campaign_id: int, import_id: int
 ) -> AsyncIterator[Adding | None]:
     """Open that transaction; None when the import is somebody else's or closed by now. Commits at the end."""
     async with database.pool.acquire(timeout=30.0) as connection:
@@ -164,8 +176,10 @@ async def adding(
             if await connection.fetchval(sql["import_is_running"], import_id) is None:
                 yield None
             else:
-                await connection.execute(sql["stage_tables"])
-                yield Adding(connection, workspace_id, campaign_id, import_id)
+                erased = ErasedPeople(connection, sealer, workspace_id, campaign_id, import_id)
+                opened = Adding(connection, erased, workspace_id, campaign_id, import_id)
+                await opened.begin()
+                yield opened
         except BaseException:
             if not connection.is_closed():
                 await connection.execute(sql["rollback"], timeout=10.0)

@@ -2,7 +2,7 @@
 
 import codecs
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -86,19 +86,27 @@ def _check_columns(columns: tuple[str, ...]) -> None:
 
 def csv_records(chunks: Iterable[bytes], header: Header) -> Iterator[Record]:
     """The lines after the header; empty ones are passed over. Raises FileError where nothing can follow."""
+    return (csv_record(header, line, cells) for line, cells in csv_rows(chunks, header))
+
+
+def csv_record(header: Header, line: int, cells: Sequence[str]) -> Record:
+    """One line by its columns."""
+    if len(cells) != len(header.columns):
+        return Record(line, {}, f"has {len(cells)} fields, the header has {len(header.columns)}")
+    return Record(line, dict(zip(header.columns, cells, strict=True)))
+
+
+def csv_rows(chunks: Iterable[bytes], header: Header) -> Iterator[tuple[int, list[str]]]:
+    """The same lines as numbers and cells, as they stand. Raises FileError where nothing can follow."""
     reader = csv.reader(_text_lines(chunks), delimiter=header.delimiter, strict=True)
-    width, line = len(header.columns), 1
+    line = 1
     try:
         next(reader)
-        while True:
+        line = reader.line_num + 1
+        for cells in reader:
+            if cells:
+                yield line, cells
             line = reader.line_num + 1
-            cells = next(reader)
-            if not cells:
-                continue
-            if len(cells) != width:
-                yield Record(line, {}, f"has {len(cells)} fields, the header has {width}")
-            else:
-                yield Record(line, dict(zip(header.columns, cells, strict=True)))
     except StopIteration:
         return
     except csv.Error as error:

@@ -69,17 +69,18 @@ select data from control.import_chunks where import_id = $1 and chunk = $2
 -- name: stage_tables
 -- COPY writes to no table under row-level security, and contacts must be compared before they are added.
 create temporary table incoming_contacts (
-    line bigint, telegram_user_id bigint, handle text, phone_sealed bytea, phone_hash bytea, first_name text, last_name text,
+    line bigint primary key, telegram_user_id bigint, handle text, phone_sealed bytea, phone_hash bytea, first_name text, last_name text,
     tags text[], time_zone text, columns text) on commit drop;
 create temporary table incoming_errors (line bigint, "column" text, value text, reason text) on commit drop
 
 -- name: add_contacts
+-- Of these lines, found by their index: a look at all that is staged, for each block, would take ever longer.
 -- In the file's order, so that of two lines for one person the first stays; any of three addresses makes a duplicate.
 with added as (
     insert into control.contacts (workspace_id, campaign_id, telegram_user_id, handle, phone_sealed, phone_hash, first_name,
                                   last_name, tags, time_zone, columns)
     select $1, $2, telegram_user_id, handle, phone_sealed, phone_hash, first_name, last_name, tags, time_zone, columns::jsonb
-      from incoming_contacts order by line
+      from incoming_contacts where line between $3 and $4 order by line
     on conflict do nothing
     returning 1
 )
