@@ -59,7 +59,7 @@ async def demand_every_route_unavailable(api: Api) -> None:
     assert all(int(answer.headers["Retry-After"]) >= 1 for answer in answers if answer.status_code == 503)
     credentials = {"email": api.email, "password": api.password, "device_name": "x"}
     await api.call("POST", "/login", status=503, json=credentials)
-    keyed = {"Idempotency-Key": "during the outage"}
+    keyed = {"Idempotency-Key": "during-the-outage"}
     await api.call("POST", "/tokens", status=503, json={"name": "x"}, headers=keyed)
 
 
@@ -81,7 +81,7 @@ async def test_with_postgresql_down_every_call_is_503_until_it_is_back(fragile: 
         postgres.start()
     await demand_recovery(fragile)
     # What was refused under a key was not done, and is done now.
-    keyed = {"Idempotency-Key": "during the outage"}
+    keyed = {"Idempotency-Key": "during-the-outage"}
     await fragile.call("POST", "/tokens", status=201, json={"name": "x"}, headers=keyed)
 
 
