@@ -17,19 +17,20 @@ _HEAD = """# Performance
 Ratios, each measured in one run on one machine against a named peer or limit: absolute rates differ from machine to
 machine, ratios hardly do. `make bench` measures again and rewrites this page.
 
-| what | ratio | goal | note |
-|---|---|---|---|
+| what | ratio | goal | figures | why not |
+|---|---|---|---|---|
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One ratio. Without a goal it is measured for information."""
+    """One ratio. Without a goal it is measured for information; `note` says why a goal is missed."""
 
     name: str
     ratio: float
     goal: float | None
-    note: str
+    figures: str
+    note: str = ""
 
     @property
     def ok(self) -> bool:
@@ -40,13 +41,14 @@ class Result:
 def publish(results: Sequence[Result]) -> bool:
     """Print the table, write results.json and the page; whether every goal is met or has a note that says why not."""
     table = Table(title="Benchmarks", title_justify="left")
-    for heading in ("what", "ratio", "goal", "note"):
+    for heading in ("what", "ratio", "goal", "figures", "why not"):
         table.add_column(heading)
     page = _HEAD
     for result in results:
         goal = "–" if result.goal is None else f"≥ {result.goal:g}"
-        table.add_row(result.name, f"{result.ratio:.2f}", goal, result.note)
-        page += f"| {result.name} | {result.ratio:.2f} | {goal} | {result.note} |\n"
+        cells = (result.name, f"{result.ratio:.2f}", goal, result.figures, result.note)
+        table.add_row(*cells)
+        page += f"| {' | '.join(cells)} |\n"
     Console(width=160).print(table)
     rows = [{**asdict(result), "ratio": round(result.ratio, 3), "ok": result.ok} for result in results]
     RESULTS.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
