@@ -30,7 +30,6 @@ def document(app: FastAPI) -> dict[str, Any]:
     described = _named_as_classes(described)
     used = {tag for route in routes for tag in route.tags}
     described["tags"] = [{"name": name, "description": text} for name, text in prose.TAGS if name in used]
-    described["servers"] = [{"url": "/", "description": "Where this document came from."}]
     _complete_components(described["components"])
     operations = []
     for route in routes:

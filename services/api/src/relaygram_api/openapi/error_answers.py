@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Set
 from typing import Any, Final
 
+from relaygram_api.openapi.headers import RATE_LIMIT, REQUEST_ID, references
+
 _MEANINGS: Final = {
     400: "The request can not be understood.",
     401: "No token, or one that is unknown, expired or revoked.",
@@ -126,11 +128,12 @@ def add_errors(operation: dict[str, Any], statuses: Iterable[int], kinds: Set[st
 
 
 def _response(status: int, words: list[tuple[str, str]]) -> dict[str, Any]:
-    headers: dict[str, Any] = {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}}
+    # Before a token is known there is no rate.
+    headers = references(REQUEST_ID, *(RATE_LIMIT if status not in (401, 413) else ()))
     if status in (429, 503) or "idempotency_key_in_use" in dict(words):
-        headers["Retry-After"] = {"$ref": "#/components/headers/Retry-After"}
+        headers |= references("Retry-After")
     if status == 401:
-        headers["WWW-Authenticate"] = {"$ref": "#/components/headers/WWW-Authenticate"}
+        headers |= references("WWW-Authenticate")
     return {
         "description": f"{_MEANINGS[status]}\n\n`code`: {', '.join(f'`{word}`' for word, _ in words)}.",
         "headers": headers,

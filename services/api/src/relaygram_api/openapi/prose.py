@@ -16,7 +16,7 @@ past the end is empty. Times are UTC, ISO 8601 with `Z`.
 wrong, and `request_id`, which is also the header `X-Request-Id`, finds the call in the server's log. Send an
 `X-Request-Id` of your own (letters, digits, `_` and `-`, at most 64) and it is used. Checks are made in this order:
 413, 401, 429, 404 or 405 (the address), 415, 422 (not JSON), 403, 404 (the thing), 422 (its fields), 409. What belongs
-to another workspace is 404. A JSON object that names a key twice counts as naming it once, the last one.
+to another workspace is 404. Of a JSON key or a query parameter given twice the last counts.
 
 **Rate limit.** Each token has its own; `X-RateLimit-Limit`, `-Remaining` and `-Reset` are on every answer,
 `Retry-After` on every 429 and 503.
