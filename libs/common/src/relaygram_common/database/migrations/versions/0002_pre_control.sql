@@ -142,6 +142,7 @@ create table control.former_contacts (
     erased_at timestamptz,
     primary key (campaign_id, contact_id)
 );
+create index former_contacts_erased on control.former_contacts (contact_id) where erased_at is not null;
 create index former_contacts_by_person on control.former_contacts using gin (person_hashes) where erased_at is null;
 
 create table control.imports (
