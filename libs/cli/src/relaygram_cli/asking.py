@@ -43,11 +43,11 @@ async def _asked(question: "Callable[[Relaygram], Coroutine[Any, Any, Answer]]",
 
 
 def _in_words(error: "RelaygramError", login: Login) -> CommandError:
-    from relaygram_client import ApiError, NoAnswerError
+    from relaygram_client import ApiError, NoAnswerError, UploadBrokenError
 
     if isinstance(error, ApiError):
         return _refused(error, login)
-    if isinstance(error, NoAnswerError):
+    if isinstance(error, NoAnswerError) and not isinstance(error, UploadBrokenError):
         advice = f"is it running there? {URL_VARIABLE} or `relaygram login` give another address; try: relaygram doctor"
         return CommandError(str(error), what_to_do=advice)
     return CommandError(str(error))

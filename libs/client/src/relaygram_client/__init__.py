@@ -16,6 +16,7 @@ from relaygram_client.errors import (
     UnauthenticatedError,
     UnavailableError,
     UnexpectedAnswerError,
+    UploadBrokenError,
 )
 from relaygram_client.models.accounts import Limits, TelegramAccount
 from relaygram_client.models.audit import Change
@@ -71,6 +72,7 @@ __all__ = [
     "UnauthenticatedError",
     "UnavailableError",
     "UnexpectedAnswerError",
+    "UploadBrokenError",
     "User",
     "Workspace",
 ]

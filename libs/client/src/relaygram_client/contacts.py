@@ -5,6 +5,7 @@ from collections.abc import AsyncIterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from relaygram_client.errors import ForbiddenError, NoAnswerError, RelaygramError, UploadBrokenError
 from relaygram_client.models.contacts import Import, Sender
 from relaygram_client.paging import Listing, one
 from relaygram_client.transport import Body, Transport
@@ -56,10 +57,25 @@ class Contacts:
     async def _upload(
         self, campaign_id: int, body: Body, on_progress: OnProgress | None, *, repeatable: bool
     ) -> Import:
-        answer = await self._transport.upload(
-            _path(campaign_id), lambda: watched(body(), on_progress), "text/csv", repeatable=repeatable
-        )
+        try:
+            answer = await self._transport.upload(
+                _path(campaign_id), lambda: watched(body(), on_progress), "text/csv", repeatable=repeatable
+            )
+        except NoAnswerError as error:
+            raise await self._why_broken(campaign_id, error) from error
         return one(Import, answer)
+
+    async def _why_broken(self, campaign_id: int, error: NoAnswerError) -> RelaygramError:
+        """A server that refuses a large body closes the connection, and its answer is lost with it: ask for less."""
+        try:
+            await self._transport.call("GET", f"/campaigns/{campaign_id}")
+        except RelaygramError as reason:
+            if not isinstance(reason, ForbiddenError):  # who may only write can not ask
+                return reason
+        return UploadBrokenError(
+            "the connection was closed before all of the file was sent: it may be larger than the server takes, "
+            f"or campaign {campaign_id} may take no contacts now ({error})"
+        )
 
 
 def _path(campaign_id: int) -> str:

@@ -13,6 +13,10 @@ class NoAnswerError(RelaygramError):
     """The API could not be reached or did not answer in time, also after trying again."""
 
 
+class UploadBrokenError(NoAnswerError):
+    """The connection was closed before all of a body was sent: mostly a refusal that could not be read any more."""
+
+
 class UnexpectedAnswerError(RelaygramError):
     """Something answered that is not Relaygram's API, or not a version that this client understands."""
 

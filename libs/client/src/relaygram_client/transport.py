@@ -212,7 +212,10 @@ def _code(response: httpx.Response) -> str:
 def _no_answer(url: str, error: httpx.TransportError) -> NoAnswerError:
     if isinstance(error, httpx.TimeoutException):
         return NoAnswerError(f"{url} did not answer in time")
-    return NoAnswerError(f"{url} can not be reached: {error or type(error).__name__}")
+    said = str(error) or type(error).__name__
+    if isinstance(error, _NEVER_SENT):
+        return NoAnswerError(f"{url} can not be reached: {said}")
+    return NoAnswerError(f"{url} closed the connection without an answer: {said}")
 
 
 def _is_this_machine(url: str) -> bool:
