@@ -44,6 +44,8 @@ class Server:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 first, *lines = head.decode().strip().split("\r\n")
                 headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+                if headers.get("transfer-encoding") == "chunked":
+                    await reader.readuntil(b"0\r\n\r\n")
                 if "content-length" in headers:
                     await reader.readexactly(int(headers["content-length"]))
                 self.requests.append((first, headers))
@@ -100,6 +102,21 @@ async def test_a_patch_is_repeated_only_when_nothing_was_done() -> None:
         with pytest.raises(UnavailableError):
             await relaygram.accounts.update(1, name="x")
     assert len(server.requests) == 2
+
+
+async def test_a_body_that_can_be_had_once_is_sent_once_even_when_nothing_was_done() -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"handle\n"
+
+    slow = answer(429, b'{"message": "Slow."}', "Retry-After: 0")
+    async with answering(slow, slow) as (server, relaygram):
+        with pytest.raises(RateLimitedError):
+            await relaygram.contacts.import_csv(7, pieces())
+        assert len(server.requests) == 1
+    async with answering(slow, slow, attempts=2) as (server, relaygram):
+        with pytest.raises(RateLimitedError):
+            await relaygram.contacts.import_csv(7, b"handle\n")
+        assert len(server.requests) == 2
 
 
 async def test_a_delete_whose_answer_was_lost_may_find_nothing_left() -> None:

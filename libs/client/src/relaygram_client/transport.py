@@ -75,9 +75,10 @@ class Transport:
         return parsed(await self._attempts(method, path, {}, json=json, repeatable=False))
 
     async def upload(self, path: str, body: Body, content_type: str, *, repeatable: bool) -> Any:
-        """POST a streamed body; `repeatable`: `body` can be called again for another attempt."""
+        """POST a streamed body; `repeatable`: `body` can be called again, else there is one attempt only."""
         headers = {"Content-Type": content_type, "Idempotency-Key": str(uuid.uuid4())}
-        return parsed(await self._attempts("POST", path, headers, body=body, repeatable=repeatable))
+        retries = self._retries if repeatable else RetryPolicy(attempts=1)
+        return parsed(await self._attempts("POST", path, headers, body=body, repeatable=repeatable, retries=retries))
 
     @asynccontextmanager
     async def download(self, path: str, *, query: Query | None = None) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -107,7 +108,9 @@ class Transport:
         query: Query | None = None,
         json: Any = None,
         body: Body | None = None,
+        retries: RetryPolicy | None = None,
     ) -> httpx.Response:
+        retries = retries or self._retries
         repeatable = repeatable and (method in _REPEATABLE_METHODS or "Idempotency-Key" in headers)
         attempt, maybe_done = 0, False
         while True:
@@ -118,25 +121,17 @@ class Transport:
             except httpx.TransportError as error:
                 sent = not isinstance(error, _NEVER_SENT)
                 maybe_done = maybe_done or sent
-                wait = self._retries.wait_after_failure(sent=sent, attempt=attempt, repeatable=repeatable)
+                wait = retries.wait_after_failure(sent=sent, attempt=attempt, repeatable=repeatable)
                 if wait is None:
                     raise _no_answer(self.url, error) from error
             else:
                 if response.is_success or (method == "DELETE" and maybe_done and response.status_code == 404):
                     return response  # the second: gone by the attempt whose answer was lost
-                wait = self._wait_after(response, attempt, repeatable=repeatable)
+                wait = _wait_after(response, retries, attempt, repeatable=repeatable)
                 if wait is None:
                     raise _as_error(response)
                 maybe_done = maybe_done or response.status_code != 429
             await asyncio.sleep(wait)
-
-    def _wait_after(self, response: httpx.Response, attempt: int, *, repeatable: bool) -> float | None:
-        status = response.status_code
-        if status == 409 and repeatable and _code(response) == _STILL_RUNNING:
-            status = 503
-        return self._retries.wait_after_answer(
-            status, retry_after_seconds(response.headers.get("retry-after")), attempt=attempt, repeatable=repeatable
-        )
 
     def _request(
         self,
@@ -201,6 +196,15 @@ def _as_error(response: httpx.Response) -> Exception:
         fields=content.get("errors"),
         request_id=str(content.get("request_id") or response.headers.get("x-request-id", "")),
         retry_after=retry_after_seconds(response.headers.get("retry-after")),
+    )
+
+
+def _wait_after(response: httpx.Response, retries: RetryPolicy, attempt: int, *, repeatable: bool) -> float | None:
+    status = response.status_code
+    if status == 409 and repeatable and _code(response) == _STILL_RUNNING:
+        status = 503
+    return retries.wait_after_answer(
+        status, retry_after_seconds(response.headers.get("retry-after")), attempt=attempt, repeatable=repeatable
     )
 
 

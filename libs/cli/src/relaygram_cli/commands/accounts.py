@@ -74,16 +74,15 @@ def _limit_given(text: str | None, option: str) -> int | None:
     return int(text)
 
 
-_Limit = Annotated[str | None, typer.Option(metavar="N|none")]
-
-
 @app.command("set-limits")
 def set_limits(
     account: AccountId,
-    per_second: _Limit = None,
-    per_hour: _Limit = None,
-    per_day: _Limit = None,
-    resolves_per_minute: _Limit = None,
+    per_second: Annotated[str | None, typer.Option(metavar="N|none", help="Messages a second; none: no limit.")] = None,
+    per_hour: Annotated[str | None, typer.Option(metavar="N|none", help="Messages an hour.")] = None,
+    per_day: Annotated[str | None, typer.Option(metavar="N|none", help="Messages a day.")] = None,
+    resolves_per_minute: Annotated[
+        str | None, typer.Option(metavar="N|none", help="Handles and phones looked up a minute.")
+    ] = None,
     warm_up: Annotated[
         bool | None, typer.Option("--warm-up/--no-warm-up", help="At most 20 an hour in the first 24 h.")
     ] = None,
