@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import io
+import random
 from typing import Any
 from uuid import uuid4
 
@@ -210,6 +211,33 @@ async def test_ten_at_once_add_each_person_once(api: Api) -> None:
     done = await asyncio.gather(*(api.data("POST", "/suppressions", json=body) for _ in range(10)))
     assert sum(one["added"] for one in done) == 50
     assert len(await listed(api, q="crowd_")) == 50
+
+
+async def test_whatever_is_told_of_people_every_address_is_on_the_list_once(api: Api) -> None:
+    choose = random.Random(7)  # noqa: S311 - the same people each time
+    handles, user_ids = [f"mix_{number}" for number in range(12)], list(range(99_000, 99_012))
+    phones = [f"+4915122220{number:03d}" for number in range(12)]
+    seen: set[str | int] = set()
+    for _ in range(6):
+        people: list[dict[str, Any]] = [
+            {
+                name: choose.choice(values)
+                for name, values in (("handle", handles), ("telegram_user_id", user_ids), ("phone", phones))
+                if choose.random() < 0.5
+            }
+            or {"handle": handles[0]}
+            for _ in range(20)
+        ]
+        done = await api.data("POST", "/suppressions", json={"people": people})
+        assert done["added"] + done["already_listed"] == 20
+        seen |= {value for person in people for value in person.values()}
+    rows = await listed(api, q="mix_")
+    for user_id in user_ids:
+        rows += await listed(api, q=str(user_id))
+    by_id = {row["id"]: row for row in rows}.values()
+    assert sorted(row["handle"] for row in by_id if row["handle"]) == sorted(f"@{one}" for one in {*handles} & seen)
+    assert sorted(row["telegram_user_id"] for row in by_id if row["telegram_user_id"]) == sorted({*user_ids} & seen)
+    assert [len(await listed(api, q=phone)) for phone in phones] == [int(phone in seen) for phone in phones]
 
 
 async def test_phones_rest_sealed(api: Api, database: Database) -> None:
