@@ -24,22 +24,23 @@ async def stack(tmp_path: Path) -> AsyncIterator[RunningStack]:
         yield running
 
 
-@dataclass(frozen=True)
+@dataclass
 class Terminal:
     """What a person sees and types."""
 
     screen: asyncio.StreamReader
     keyboard: int
+    unread: str = ""
 
     async def until(self, wanted: str) -> str:
         """Read on until this stands on the screen."""
-        seen = ""
         async with asyncio.timeout(30):
-            while wanted not in seen:
+            while wanted not in self.unread:
                 piece = await self.screen.read(4096)
-                assert piece, f"{wanted!r} never came: {seen}"
-                seen += piece.decode()
-        return seen
+                assert piece, f"{wanted!r} never came: {self.unread}"
+                self.unread += piece.decode()
+        seen, _, self.unread = self.unread.partition(wanted)
+        return seen + wanted
 
     def type(self, text: str) -> None:
         """And Enter."""
