@@ -3,12 +3,16 @@
 Bytes that do: test_abuse_on_the_wire.py.
 """
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from tests.api.support import Api
+from relaygram_local_stack.servers import NatsServer
+from tests.api.support import Api, running_api
+from tests.support.servers import Database
 
 JSON = {"Content-Type": "application/json"}
 HUGE = 10**400
@@ -258,3 +262,17 @@ async def test_no_header_of_an_answer_is_of_the_callers_making(api: Api, given: 
     answer = await api.client.get("/api/v1/me", headers=[(b"X-Request-Id", given)])
     assert answer.headers["X-Request-Id"].isalnum()
     assert "set-cookie" not in answer.headers
+
+
+async def test_a_body_that_comes_byte_by_byte_is_given_up(database: Database, provisioned_nats: NatsServer) -> None:
+    async def drip() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b" "
+            await asyncio.sleep(0.1)
+
+    bounds = {"upload_idle_seconds": 0.5, "max_json_bytes": 1024}
+    email = "slow@example.com"
+    async with running_api(database, provisioned_nats.url, email=email, workspace="slow", **bounds) as slow:
+        async with asyncio.timeout(5):
+            refused = await slow.call("POST", "/tokens", status=408, content=drip(), headers=JSON)
+    assert refused["code"] == "too_slow"

@@ -37,7 +37,7 @@ def document(app: FastAPI) -> dict[str, Any]:
             operation = described["paths"][route.path_format][method.lower()]
             _complete(operation, route, method, described["components"]["schemas"])
             operations.append((route.path_format, method.lower(), operation))
-    add_links(operations)
+    add_links(operations, described["components"]["schemas"])
     tidy(described["paths"])
     tidy(described["components"]["schemas"])
     return described
