@@ -3,7 +3,6 @@
 import base64
 import binascii
 import hashlib
-import hmac
 import os
 from dataclasses import dataclass
 
@@ -56,8 +55,8 @@ class Sealer:
         raise SealError(f"key {name} is not among RELAYGRAM_SECRET_KEYS")
 
     def fingerprint(self, text: str) -> bytes:
-        """A keyed hash (16 bytes): finds equal values, such as phones, without opening any."""
-        return hmac.digest(self._fingerprint_key, text.encode(), "sha256")[:16]
+        """A keyed hash (16 bytes): finds equal values, such as phones, without opening any. Imports make millions."""
+        return hashlib.blake2b(text.encode(), key=self._fingerprint_key, digest_size=16).digest()
 
 
 def _parse_key(part: str) -> _Key:

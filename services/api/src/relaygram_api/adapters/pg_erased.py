@@ -6,7 +6,7 @@ from collections.abc import Sequence, Set
 from typing import Any, Final
 
 from relaygram_api.adapters.pg_workspace import Connection, sql
-from relaygram_api.core.person import address_hashes
+from relaygram_api.core.addresses import handle_text, user_id_text
 from relaygram_common.security.sealing import Sealer
 
 REASON: Final = "belongs to a person who was erased, and is not written to any more"
@@ -74,11 +74,11 @@ class ErasedPeople:
 
 
 def _matches(rows: Sequence[Any], erased: Set[bytes], sealer: Sealer) -> list[tuple[int, str]]:
-    found = []
+    fingerprint, found = sealer.fingerprint, []
     for line, user_id, handle, phone_hash in rows:
-        if user_id is not None and address_hashes(sealer, [user_id], [])[0] in erased:
+        if user_id is not None and fingerprint(user_id_text(user_id)) in erased:
             found.append((line, "telegram_user_id"))
-        if handle is not None and address_hashes(sealer, [], [handle])[0] in erased:
+        if handle is not None and fingerprint(handle_text(handle)) in erased:
             found.append((line, "handle"))
         if phone_hash is not None and phone_hash in erased:
             found.append((line, "phone"))
