@@ -152,4 +152,4 @@ def test_only_what_other_replicas_hold_is_missing_from_the_burst(per_minute: int
 
 
 def test_a_slice_is_small_beside_its_burst() -> None:
-    assert [slice_size(rate) for rate in (1, 3, 60, 120, 10_000)] == [1, 1, 6, 10, 10]
+    assert [slice_size(rate) for rate in (1, 3, 60, 120, 60_000, 1_000_000)] == [1, 1, 6, 10, 10, 166]

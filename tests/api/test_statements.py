@@ -8,7 +8,16 @@ from tests.support.servers import Database
 
 STATEMENTS = Statements("relaygram_api")
 # Several statements in one simple query, which can not be prepared; other tests run them.
-SIMPLE = {"begin_in_workspace", "name_author", "begin_import", "stage_tables", "commit", "rollback"}
+SIMPLE = {
+    "begin_in_workspace",
+    "name_author",
+    "enter_workspace",
+    "guarded_read",
+    "begin_import",
+    "stage_tables",
+    "commit",
+    "rollback",
+}
 STAGED = {
     "add_contacts",
     "add_import_errors",

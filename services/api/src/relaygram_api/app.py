@@ -2,10 +2,10 @@
 
 import zoneinfo
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from relaygram_api.adapters.nats_outbox import NatsOutbox
-from relaygram_api.adapters.pg_workspace import Database
+from relaygram_api.adapters.pg_workspace import Database, Pool
 from relaygram_api.import_worker import ImportWorker
 from relaygram_api.limiter import LoginLimiter, RateLimiter
 from relaygram_api.parts import Parts
@@ -40,32 +40,42 @@ async def make_parts(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[P
     """All that stands behind HTTP."""
     sealer = Sealer(settings.secret_keys)
     time_zones = frozenset(zoneinfo.available_timezones())
-    pool = await create_pool(
-        settings.postgres_dsn,
-        application_name=f"relaygram-api {settings.instance}",
-        max_size=settings.postgres_pool_size,
-    )
-    try:
-        database = Database(pool, answer_seconds=settings.database_answer_seconds)
+    async with _pools(settings) as (pool, readers):
+        database = Database(pool, readers, answer_seconds=settings.database_answer_seconds)
         runtime.health.add("postgres", database.answers)
         outbox = NatsOutbox(pool, settings.nats_url, name=f"relaygram-api {settings.instance}")
         runtime.spawn(outbox.run(), name="outbox")
         worker = ImportWorker(database, sealer, settings, time_zones=time_zones, wake_outbox=outbox.wake)
         runtime.spawn(worker.run(), name="imports")
         runtime.spawn(PruneWorker(database).run(), name="prune")
-        yield Parts(
-            settings=settings,
-            health=runtime.health,
-            database=database,
-            sealer=sealer,
-            time_zones=time_zones,
-            tokens=TokenCheck(database),
-            requests=RateLimiter(database, settings.rate_limit_per_minute),
-            reads=SharedReads(),
-            logins=LoginLimiter(database, sealer, settings.login_failures_per_minute),
-            wake_outbox=outbox.wake,
-            wake_imports=worker.wake,
-        )
-    finally:
-        await runtime.cancel_tasks()
-        pool.terminate()
+        try:
+            yield Parts(
+                settings=settings,
+                health=runtime.health,
+                database=database,
+                sealer=sealer,
+                time_zones=time_zones,
+                tokens=TokenCheck(database),
+                requests=RateLimiter(database, settings.rate_limit_per_minute),
+                reads=SharedReads(),
+                logins=LoginLimiter(database, sealer, settings.login_failures_per_minute),
+                wake_outbox=outbox.wake,
+                wake_imports=worker.wake,
+            )
+        finally:
+            await runtime.cancel_tasks()
+
+
+@asynccontextmanager
+async def _pools(settings: ApiSettings) -> AsyncIterator[tuple[Pool, Pool]]:
+    """Connections for transactions, and for reads of one statement."""
+    async with AsyncExitStack() as stack:
+        pools = []
+        sizes = {"relaygram-api": settings.postgres_pool_size, "relaygram-api reads": settings.postgres_pool_size // 2}
+        for name, size in sizes.items():
+            pool = await create_pool(
+                settings.postgres_dsn, application_name=f"{name} {settings.instance}", max_size=max(1, size)
+            )
+            stack.callback(pool.terminate)
+            pools.append(pool)
+        yield pools[0], pools[1]

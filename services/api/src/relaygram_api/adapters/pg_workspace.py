@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 
+from relaygram_api.adapters.pg_reading import Readers
 from relaygram_common.database.pool import TRANSIENT_ERRORS
 from relaygram_common.database.statements import Statements
 
@@ -48,8 +49,12 @@ class Author:
 class Database:
     """The pool, with a bound on how long an absent server may keep a request waiting."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", *, answer_seconds: float) -> None:
+    def __init__(
+        self, pool: "asyncpg.Pool[asyncpg.Record]", readers: "asyncpg.Pool[asyncpg.Record]", *, answer_seconds: float
+    ) -> None:
         self.pool = pool
+        # Quick single statements that change nothing, in one round trip each: `database.reading(workspace_id)`.
+        self.reading = Readers(readers, answer_seconds=answer_seconds).reading
         self._answer_seconds = answer_seconds
 
     @asynccontextmanager

@@ -5,7 +5,8 @@ The bucket itself rests in PostgreSQL (control.take_requests): a burst of twice 
 
 from dataclasses import dataclass
 
-_LARGEST_SLICE = 10
+_LARGEST_SLICE = 10  # or, beside limits of thousands a second, what the rate gives in …
+_SLICE_OF_RATE_SECONDS = 0.01
 # An older slice is given back and taken anew, so that one saved up can not be added to a full bucket later.
 _SLICE_SECONDS = 1.0
 
@@ -36,7 +37,8 @@ def burst_of(per_minute: int) -> int:
 
 def slice_size(per_minute: int) -> int:
     """How many requests to take at a time: few, where a slice would be much of the burst."""
-    return min(_LARGEST_SLICE, max(1, burst_of(per_minute) // 20))
+    largest = max(_LARGEST_SLICE, int(per_minute / 60 * _SLICE_OF_RATE_SECONDS))
+    return min(largest, max(1, burst_of(per_minute) // 20))
 
 
 def spend(share: Share, *, now: float, per_minute: int) -> Verdict | None:

@@ -36,7 +36,7 @@ async def list_audit(
     per_page = min(per_page, _CAP)
     wanted = pg_audit.Filter(actor, action, kind, thing_id, since, until)
     before = place_of(cursor, wanted.listing, page)
-    async with parts.database.workspace(caller.workspace_id) as connection:
+    async with parts.database.reading(caller.workspace_id) as connection:
         total = await pg_audit.count(connection, wanted)
         # One row more than is shown tells whether there is a next page.
         rows = await pg_audit.page(

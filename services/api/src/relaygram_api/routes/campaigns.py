@@ -91,7 +91,7 @@ async def list_campaigns(
     offset = offset_of(page, per_page)
 
     async def read() -> Response:
-        async with parts.database.workspace(caller.workspace_id) as connection:
+        async with parts.database.reading(caller.workspace_id) as connection:
             total = await pg_campaigns.count(connection, wanted)
             # One row more than is shown tells whether there is a next page.
             rows = await pg_campaigns.page(connection, wanted, before=before, limit=per_page + 1, offset=offset)
@@ -126,7 +126,7 @@ async def get_campaign(
     """One campaign. The `ETag` is exact: counts that moved on make another; for `If-Match` only changes count."""
 
     async def read() -> Response:
-        async with parts.database.workspace(caller.workspace_id) as connection:
+        async with parts.database.reading(caller.workspace_id) as connection:
             row = await demand(connection, campaign_id)
         return tagged(answer(shown_campaign(row)), row["version"])
 

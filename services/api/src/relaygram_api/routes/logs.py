@@ -64,9 +64,12 @@ async def list_logs(
 ) -> Response:
     """Every message of the campaign, in the order they were made; also of a deleted campaign."""
 
+    # Filters may take their time.
+    opened = parts.database.workspace if query.has_other_filter else parts.database.reading
+
     async def read() -> Response:
         try:
-            async with parts.database.workspace(caller.workspace_id) as connection:
+            async with opened(caller.workspace_id) as connection:
                 found = await pg_logs.read(connection, campaign_id, query)
         except LogQueryError as error:
             raise invalid({error.field: [error.problem]}) from None

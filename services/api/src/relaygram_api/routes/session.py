@@ -65,7 +65,7 @@ async def logout(caller: AnyCaller, parts: FromParts) -> Response:
 @router.get("/me", operation_id="get_me", response_model=One[Me])
 async def me(caller: AnyCaller, parts: FromParts) -> Response:
     """The user, workspace and token that this call is made with."""
-    async with parts.database.workspace(caller.workspace_id) as connection:
+    async with parts.database.reading(caller.workspace_id) as connection:
         row = await pg_tokens.me(connection, caller)
     return answer(_shown(row))
 

@@ -39,7 +39,7 @@ async def list_tokens(
 ) -> Response:
     """The tokens of the caller's user that are neither revoked nor expired, newest first."""
     per_page = min(per_page, _CAP)
-    async with parts.database.workspace(caller.workspace_id) as connection:
+    async with parts.database.reading(caller.workspace_id) as connection:
         total = await pg_tokens.count(connection, caller.user_id)
         rows = await pg_tokens.page(connection, caller.user_id, limit=per_page, offset=offset_of(page, per_page))
     return page_answer([_shown(row) for row in rows], page=page, per_page=per_page, total=total)

@@ -13,3 +13,13 @@ commit
 
 -- name: rollback
 rollback
+
+-- name: enter_workspace
+-- For connections that only read: it outlives the statement, so each read makes sure of it.
+set relaygram.workspace_id = '{workspace_id}'
+
+-- name: guarded_read
+-- The guard depends on no row, so it is asked once and before the first row.
+select q.* from (
+{statement}
+) q where (select control.demand_workspace(${workspace}))

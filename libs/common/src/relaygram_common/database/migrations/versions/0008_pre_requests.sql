@@ -148,7 +148,18 @@ language sql security definer set search_path = pg_catalog as $$
     select (select count(*) from keys) + (select count(*) from tries) + (select count(*) from limits)
 $$;
 
+-- For reads without a transaction of their own: raises unless the session works for this workspace.
+create function control.demand_workspace(p_workspace bigint) returns boolean
+language plpgsql stable set search_path = pg_catalog as $$
+begin
+    if control.workspace() is distinct from p_workspace then
+        raise exception 'this session does not work for workspace %', p_workspace using errcode = 'RG001';
+    end if;
+    return true;
+end
+$$;
+
 revoke execute on function control.take_requests, control.begin_login, control.end_login, control.claim_key,
-    control.prune_requests from public;
+    control.prune_requests, control.demand_workspace from public;
 grant execute on function control.take_requests, control.begin_login, control.end_login, control.claim_key,
-    control.prune_requests to relaygram_api;
+    control.prune_requests, control.demand_workspace to relaygram_api;
