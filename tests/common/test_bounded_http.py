@@ -83,7 +83,8 @@ async def test_a_large_head_is_431(port: int, head: list[bytes]) -> None:
 
 
 async def test_what_is_no_http_is_400_in_the_shape_of_all_errors(port: int) -> None:
-    for nonsense in (b"\x16\x03\x01\x02\x00\x01", b"nonsense\r\n\r\n", GOOD.replace(b"Host: a", b"Ho st: a")):
+    without_host, twice = GOOD.replace(b"Host: a\r\n", b""), GOOD.replace(b"Host: a", b"Host: a\r\nHost: a")
+    for nonsense in (b"\x16\x03\x01\x02\x00\x01", b"nonsense\r\n\r\n", b"Ho st" + GOOD, without_host, twice):
         answer = await ask(port, nonsense)
         assert answer.startswith(b"HTTP/1.1 400 ")
         assert b'"request_id": "' in answer
