@@ -29,12 +29,17 @@ def page_answer(rows: Sequence[Any], *, page: int, per_page: int, total: int, **
 
 def seconds(moment: datetime | None) -> str | None:
     """As the seeds write times: whole seconds."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
+    return _written(moment, "seconds") if moment else None
 
 
 def micros(moment: datetime | None) -> str | None:
     """Six digits always, so that what is sent back is what was stored."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if moment else None
+    return _written(moment, "microseconds") if moment else None
+
+
+def _written(moment: datetime, precision: str) -> str:
+    # Several times as fast as strftime, of which a page of a log would need a hundred.
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=precision) + "Z"
 
 
 def json_response(content: Any, status: int, headers: Mapping[str, str] | None = None) -> Response:

@@ -5,6 +5,7 @@ is not JSON), then abilities and the thing itself. Nothing of a body is read bef
 """
 
 import asyncio
+import itertools
 import re
 import secrets
 import time
@@ -43,6 +44,14 @@ _requests = Histogram(
 @cache  # bounded by routes and statuses; prometheus looks each up under a lock
 def _series(method: str, route: str, status: int) -> Histogram:
     return _requests.labels(method, route, status)
+
+
+# Random for each process, counted within: as good as random ones, and had for a tenth.
+_process_id, _counted = secrets.token_hex(6), itertools.count(1)
+
+
+def _new_request_id() -> str:
+    return f"{_process_id}{next(_counted):012x}"
 
 
 class Gate:
@@ -101,11 +110,11 @@ class Gate:
         limiter = self._parts.requests
         if limiter.per_minute:
             verdict = await limiter.take(caller.token_id)
-            exchange.extra_headers = {
-                "x-ratelimit-limit": str(limiter.per_minute),
-                "x-ratelimit-remaining": str(verdict.remaining),
-                "x-ratelimit-reset": str(int(time.time()) + verdict.full_after_seconds),
-            }
+            exchange.extra_headers = [
+                (b"x-ratelimit-limit", b"%d" % limiter.per_minute),
+                (b"x-ratelimit-remaining", b"%d" % verdict.remaining),
+                (b"x-ratelimit-reset", b"%d" % (int(time.time()) + verdict.full_after_seconds)),
+            ]
             if not verdict.allowed:
                 raise too_many("Too many requests: this token's rate limit is reached.", verdict.retry_after_seconds)
         return caller
@@ -130,27 +139,27 @@ class _Exchange:
 
     def __init__(self, scope: Scope, headers: MutableMapping[str, str], send: Send) -> None:
         given = headers.get("x-request-id", "")
-        self.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(12)
-        self.extra_headers: dict[str, str] = {}
+        self.request_id = given if given and _REQUEST_ID.fullmatch(given) else _new_request_id()
+        self.extra_headers: list[tuple[bytes, bytes]] = []
         self._send = send
         self._started = False
         self._status = 0
         self._scope = scope
         self._begun = time.monotonic()
         scope.setdefault("state", {}).update(request_id=self.request_id, exchange=self)
-        self._where = f"{scope['method']} {scope['path'][:200]}"
 
     async def send(self, message: Message) -> None:
         """Add our headers to the head of the answer."""
         if message["type"] == "http.response.start":
             self._started = True
             self._status = message["status"]
-            more = {"x-request-id": self.request_id, **self.extra_headers}
-            message["headers"] = [
-                *message.get("headers", []),
-                *((name.encode(), value.encode()) for name, value in more.items()),
-            ]
+            own = (b"x-request-id", self.request_id.encode())
+            message["headers"] = [*message.get("headers", ()), own, *self.extra_headers]
         await self._send(message)
+
+    @property
+    def _where(self) -> str:
+        return f"{self._scope['method']} {self._scope['path'][:200]}"
 
     def observe(self) -> None:
         """Count the request, by route: paths are as many as there are ids."""
