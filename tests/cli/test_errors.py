@@ -1,6 +1,9 @@
 """What goes wrong is said in a line or a few, with what to do; never a traceback."""
 
+import asyncio
 import json
+import os
+import sys
 
 import pytest
 
@@ -97,3 +100,18 @@ def test_texts_of_others_do_nothing_to_the_terminal() -> None:
     assert plain("a\x1b[31mb\x07\r\u202ec\x9b") == r"a\x1b[31mb\x07\r\u202ec\x9b"
     assert one_line("two\nlines\tand  spaces") == "two lines and spaces"
     assert plain("Grüße 👋 שלום") == "Grüße 👋 שלום"
+
+
+async def test_what_the_terminal_can_not_show_ends_nothing(api: Api, process: Process) -> None:
+    account = await api.account()
+    await api.data("PATCH", f"/telegram-accounts/{account}", json={"name": "Grüße 👋"})
+    env = {
+        **os.environ, "PYTHONIOENCODING": "ascii", "RELAYGRAM_API_URL": process.url,
+        "RELAYGRAM_API_TOKEN": process.token,
+    }  # fmt: skip
+    for words in (["accounts", "list"], ["accounts", "list", "--json"]):
+        command = [sys.executable, "-m", "relaygram_cli", *words]
+        running = await asyncio.create_subprocess_exec(*command, env=env, stdout=-1, stderr=-1)
+        out, err = await asyncio.wait_for(running.communicate(), 60)
+        assert (running.returncode, err) == (0, b"")
+        assert rb"Gr\xfc\xdfe \U0001f44b" in out

@@ -1,10 +1,12 @@
 """From nothing to a running broadcast with the command alone, on a whole stack, at a terminal where one is needed."""
 
 import asyncio
+import fcntl
 import json
 import os
 import pty
 import sys
+import termios
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -30,6 +32,7 @@ class Terminal:
 
     screen: asyncio.StreamReader
     keyboard: int
+    running: asyncio.subprocess.Process
     unread: str = ""
 
     async def until(self, wanted: str) -> str:
@@ -46,21 +49,30 @@ class Terminal:
         """And Enter."""
         os.write(self.keyboard, f"{text}\n".encode())
 
+    async def interrupt(self) -> None:
+        """Ctrl-C, again and again: Python misses one that comes just before it begins to read."""
+        while self.running.returncode is None:
+            os.write(self.keyboard, b"\x03")
+            await asyncio.wait({asyncio.ensure_future(self.running.wait())}, timeout=0.5)
+
 
 @asynccontextmanager
-async def at_a_terminal(env: dict[str, str], *words: str) -> AsyncIterator[Terminal]:
-    """The command with a terminal of its own; it must end with status 0."""
+async def at_a_terminal(env: dict[str, str], *words: str, status: int = 0) -> AsyncIterator[Terminal]:
+    """The command with a terminal of its own; it must end with this status."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "relaygram_cli", *words]
-    running = await asyncio.create_subprocess_exec(*command, stdin=theirs, stdout=theirs, stderr=theirs, env=env)
+    running = await asyncio.create_subprocess_exec(
+        *command, stdin=theirs, stdout=theirs, stderr=theirs, env=env, start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(theirs, termios.TIOCSCTTY, 0),  # so that Ctrl-C is a signal
+    )  # fmt: skip
     screen = asyncio.StreamReader()
     master = os.fdopen(ours, "rb", buffering=0)
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(screen), master
     )
     try:
-        yield Terminal(screen, ours)
-        assert await asyncio.wait_for(running.wait(), 30) == 0
+        yield Terminal(screen, ours, running)
+        assert await asyncio.wait_for(running.wait(), 30) == status
     finally:
         if running.returncode is None:
             running.kill()
@@ -97,6 +109,9 @@ async def test_from_nothing_to_a_broadcast(stack: RunningStack, tmp_path: Path) 
     made = json.loads(
         await run(owner, "user", "create", "ann@example.com", "--workspace", "Journeys", "--generate", "--json")
     )
+    async with at_a_terminal(env, "login", info["api_url"], status=130) as terminal:
+        await terminal.until("E-mail: ")
+        await terminal.interrupt()
     async with at_a_terminal(env, "login", info["api_url"]) as terminal:
         await terminal.until("E-mail: ")
         terminal.type("ann@example.com")

@@ -1,5 +1,6 @@
 """The console script ``relaygram``, also ``python -m relaygram_cli``."""
 
+import io
 import os
 import sys
 
@@ -9,6 +10,9 @@ from relaygram_cli.errors import CommandError
 
 def main() -> None:
     """Run the command. What goes wrong is said in a line or a few on standard error, exit status 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what a terminal can not show must not end a command
     try:
         app(prog_name="relaygram")
     except CommandError as error:

@@ -15,7 +15,16 @@ def secret(question: str, *, from_stdin: bool, option: str, confirm: bool = Fals
             raise CommandError(f"{option}: standard input is empty")
         return text
     demand_terminal(question, f"give it on standard input with {option}")
-    answer: str = typer.prompt(question, hide_input=True, confirmation_prompt=confirm, err=True)
+    return asked(question, hidden=True, confirm=confirm)
+
+
+def asked(question: str, *, hidden: bool = False, confirm: bool = False) -> str:
+    """What a person types; Ctrl-C ends the command quietly."""
+    try:
+        answer: str = typer.prompt(question, hide_input=hidden, confirmation_prompt=confirm, err=True)
+    except typer.Abort:
+        sys.stderr.write("\n")
+        raise typer.Exit(130) from None
     return answer
 
 

@@ -10,7 +10,7 @@ from relaygram_cli.asking import ask
 from relaygram_cli.errors import CommandError
 from relaygram_cli.options import AccountId, Json
 from relaygram_cli.output import note, print_json
-from relaygram_cli.prompts import secret
+from relaygram_cli.prompts import asked, secret
 
 if TYPE_CHECKING:
     from relaygram_client import Relaygram, TelegramAccount
@@ -50,6 +50,8 @@ def connect(
         options["proxy"] = proxy
     account = _begun(phone, options, is_bot=bot, from_stdin=secret_stdin)
     if wait:
+        if sys.stderr.isatty():
+            note("Waiting for Telegram …")
         account = ask(lambda r: _settled(r, account.id))
         if sys.stdin.isatty():
             account = _finished(account)
@@ -107,9 +109,9 @@ def _step(account: "TelegramAccount") -> "TelegramAccount":
     if account.status_reason:
         note(account.status_reason)
     if account.status == "code_required":
-        code_given = typer.prompt("The code that Telegram sent", err=True)
+        code_given = asked("The code that Telegram sent")
         return ask(lambda r: _code_entered(r, account.id, code_given))
-    password_given = typer.prompt("The account's two-step password", hide_input=True, err=True)
+    password_given = asked("The account's two-step password", hidden=True)
     return ask(lambda r: _password_entered(r, account.id, password_given))
 
 

@@ -9,7 +9,7 @@ from relaygram_cli.asking import ask
 from relaygram_cli.errors import CommandError
 from relaygram_cli.options import Json
 from relaygram_cli.output import Column, note, print_json, print_thing
-from relaygram_cli.prompts import demand_terminal, secret
+from relaygram_cli.prompts import asked, demand_terminal, secret
 from relaygram_cli.saved_login import (
     DEFAULT_URL,
     TOKEN_VARIABLE,
@@ -55,7 +55,7 @@ def login(
     else:
         if email is None:
             demand_terminal("E-mail", "give --email")
-            email = typer.prompt("E-mail", err=True)
+            email = asked("E-mail")
         password = secret("Password", from_stdin=password_stdin, option="--password-stdin")
         device = name or f"relaygram on {platform.node() or 'a computer'}"[:255]
         made = ask(lambda r: r.session.login(email, password, device_name=device), Login(url, None))
