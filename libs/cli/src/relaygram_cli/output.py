@@ -31,7 +31,7 @@ class Column(NamedTuple, Generic[Thing]):
 
     title: str
     value: Callable[[Thing], Any]
-    #: Numbers stand at the right; a status has its colour; what is long may be cut.
+    #: Numbers stand at the right; a status has its colour.
     kind: str = "text"
 
 
@@ -100,14 +100,11 @@ def print_table(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]
     texts = [[one_line(as_text(value)) for value in row] for row in rows]
     filled = [place for place in range(len(columns)) if any(row[place] for row in texts)]
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
-    for title, kind in (columns[place] for place in filled):
-        table.add_column(
-            title,
-            justify="right" if kind == "number" else "left",
-            no_wrap=kind != "long",
-            overflow="fold" if kind == "long" else "ellipsis",
-            min_width=min(len(title), 10),
-        )
+    for place in filled:
+        title, kind = columns[place]
+        # Texts give way where a terminal is narrow; half a number or time would be wrong.
+        is_fixed = kind in ("number", "status") or any(isinstance(row[place], datetime) for row in rows)
+        table.add_column(title, justify="right" if kind == "number" else "left", no_wrap=is_fixed, overflow="fold")
     for row in texts:
         table.add_row(*(Text(row[place], style=_style(row[place], columns[place][1])) for place in filled))
     show(table)

@@ -28,7 +28,7 @@ _COLUMNS: "list[Column[TelegramAccount]]" = [
     Column("status", lambda a: a.status, "status"),
     Column("last hour", lambda a: a.sent_last_hour, "number"),
     Column("today", lambda a: a.sent_today, "number"),
-    Column("reason", lambda a: a.status_reason, "long"),
+    Column("reason", lambda a: a.status_reason),
 ]
 
 

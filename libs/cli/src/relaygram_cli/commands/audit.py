@@ -17,7 +17,7 @@ _COLUMNS: "list[Column[Change]]" = [
     Column("who", lambda c: c.actor),
     Column("did", lambda c: c.action),
     Column("what", lambda c: f"{c.kind} {c.thing_id}"),
-    Column("how", lambda c: _shown(c), "long"),
+    Column("how", lambda c: _shown(c)),
 ]
 
 

@@ -19,11 +19,11 @@ _COLUMNS: "list[Column[Sender]]" = [
     Column("id", lambda s: s.id, "number"),
     Column("handle", lambda s: s.handle),
     Column("Telegram id", lambda s: s.telegram_user_id, "number"),
-    Column("name", lambda s: " ".join(part for part in (s.first_name, s.last_name) if part), "long"),
+    Column("name", lambda s: " ".join(part for part in (s.first_name, s.last_name) if part)),
     Column("status", lambda s: s.status, "status"),
     Column("last message", lambda s: s.last_message_at),
     Column("last reply", lambda s: s.last_reply_at),
-    Column("tags", lambda s: s.tags, "long"),
+    Column("tags", lambda s: s.tags),
 ]
 
 

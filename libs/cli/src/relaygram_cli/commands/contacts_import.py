@@ -36,7 +36,7 @@ def import_contacts(
     said = f"{done.received} lines: {done.accepted} accepted, {done.duplicates} duplicates, {done.rejected} rejected"
     note(f"Import {done.id}: {said}.")
     if rejected:
-        columns = [("line", "number"), ("column", "text"), ("value", "text"), ("reason", "long")]
+        columns = [("line", "number"), ("column", "text"), ("value", "text"), ("reason", "text")]
         print_table(columns, [[line.line, line.column, line.value, line.reason] for line in rejected])
     if done.rejected and errors is not None:
         note(f"All of them are in {errors}.")

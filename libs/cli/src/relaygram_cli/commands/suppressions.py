@@ -21,7 +21,7 @@ _COLUMNS: "list[Column[Suppression]]" = [
     Column("Telegram id", lambda s: s.telegram_user_id, "number"),
     Column("phone", lambda s: s.phone),
     Column("since", lambda s: s.created_at),
-    Column("reason", lambda s: "(erased)" if s.erased else s.reason, "long"),
+    Column("reason", lambda s: "(erased)" if s.erased else s.reason),
 ]
 
 
@@ -89,7 +89,7 @@ def _tell(done: "Suppressed", *, as_json: bool) -> None:
     else:
         note(f"{done.added} added, {done.already_listed} already listed, {done.rejected} rejected.")
         if done.errors:
-            columns = [("line", "number"), ("column", "text"), ("value", "text"), ("reason", "long")]
+            columns = [("line", "number"), ("column", "text"), ("value", "text"), ("reason", "text")]
             print_table(columns, [[line.line, line.column, line.value, line.reason] for line in done.errors])
     if done.rejected and not done.added and not done.already_listed:
         raise CommandError("nobody was added")

@@ -11,7 +11,7 @@ from relaygram_cli.owning import Dsn, own
 
 app = typer.Typer(no_args_is_help=True, help="API tokens of all users of this installation.")
 _COLUMNS = [
-    ("id", "number"), ("email", "text"), ("name", "text"), ("abilities", "long"), ("last_used_at", "text"),
+    ("id", "number"), ("email", "text"), ("name", "text"), ("abilities", "text"), ("last_used_at", "text"),
     ("expires_at", "text"), ("revoked_at", "text"), ("created_at", "text"),
 ]  # fmt: skip
 

@@ -16,7 +16,7 @@ app = typer.Typer(no_args_is_help=True, help="Your own API tokens.")
 _COLUMNS: "list[Column[Token]]" = [
     Column("id", lambda t: t.id, "number"),
     Column("name", lambda t: t.name),
-    Column("abilities", lambda t: t.abilities, "long"),
+    Column("abilities", lambda t: t.abilities),
     Column("last used", lambda t: t.last_used_at),
     Column("expires", lambda t: t.expires_at),
     Column("made", lambda t: t.created_at),
