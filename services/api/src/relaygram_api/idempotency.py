@@ -34,7 +34,7 @@ Handle = Callable[[Request], Awaitable[Response]]
 _HEADER = "Idempotency-Key"
 _KEY = re.compile(r"[!-~]{1,255}")
 # Not the request's fault, or not for ever: refused tokens, slow or large or unreadable bodies, too many requests.
-_NOT_KEPT = frozenset({401, 408, 413, 415, 429})
+_NOT_KEPT = frozenset({401, 408, 412, 413, 415, 429})
 
 _replayed = Counter("relaygram_http_answers_replayed_total", "Answers repeated for an Idempotency-Key")
 

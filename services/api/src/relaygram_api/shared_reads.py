@@ -82,9 +82,7 @@ class SharedReads:
                 outcome.cancel()  # the process ends
 
 
-async def _tell(
-    asked: list["asyncio.Future[Response]"], waiting: list["asyncio.Future[Response]"], read: Read
-) -> None:
+async def _tell(asked: list["asyncio.Future[Response]"], waiting: list["asyncio.Future[Response]"], read: Read) -> None:
     try:
         found = await read()
     except Exception as error:  # noqa: BLE001 - whatever it is, those who asked are told
