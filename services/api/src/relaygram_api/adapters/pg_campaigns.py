@@ -38,20 +38,14 @@ def like(text: str) -> str:
     return f"%{escaped}%"
 
 
-async def count(connection: Connection, wanted: Filter) -> int:
-    """How many campaigns there are."""
-    number: int = await connection.fetchval(sql["count_campaigns"], wanted.status, wanted.mode, wanted.pattern)
-    return number
-
-
 async def page(
     connection: Connection, wanted: Filter, *, before: int | None, limit: int, offset: int
-) -> list[dict[str, Any]]:
-    """These campaigns, newest first; `before` an id when a cursor goes on there."""
-    rows = await connection.fetch(
-        sql["list_campaigns"], wanted.status, wanted.mode, wanted.pattern, before, limit, offset
-    )
-    return [dict(row) for row in rows]
+) -> tuple[list[dict[str, Any]], int]:
+    """These campaigns, newest first, and how many there are on all pages; `before` an id, to go on after it."""
+    narrowed = (wanted.status, wanted.mode, wanted.pattern)
+    rows = [dict(row) for row in await connection.fetch(sql["list_campaigns"], *narrowed, before, limit, offset)]
+    total: int = rows[0]["total"] if rows else await connection.fetchval(sql["count_campaigns"], *narrowed)
+    return rows, total
 
 
 async def get(connection: Connection, campaign_id: int) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, StrictStr, StringConstraints, WithJ
 
 from relaygram_api.adapters import pg_accounts, pg_campaign_tests
 from relaygram_api.adapters.pg_workspace import Connection
-from relaygram_api.answers import answer, micros, seconds
+from relaygram_api.answers import answer, micros, written
 from relaygram_api.change import changing
 from relaygram_api.checked_route import PREFIX, CheckedRoute, caller_with, concerns
 from relaygram_api.core.addresses import normal_handle, normal_phone, normal_user_id
@@ -160,7 +160,7 @@ def _demand_active(account: dict[str, Any]) -> None:
     status = account["status"]
     if status == "active":
         return
-    until = f" until {seconds(account['backing_off_until'])}" if account["backing_off_until"] else ""
+    until = f" until {written(account['backing_off_until'])}" if account["backing_off_until"] else ""
     raise conflict(
         "account_not_active", f"A test needs an account that is active; the campaign's account is {status}{until}."
     )

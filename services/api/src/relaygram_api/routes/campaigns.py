@@ -92,9 +92,8 @@ async def list_campaigns(
 
     async def read() -> Response:
         async with parts.database.reading(caller.workspace_id) as connection:
-            total = await pg_campaigns.count(connection, wanted)
             # One row more than is shown tells whether there is a next page.
-            rows = await pg_campaigns.page(connection, wanted, before=before, limit=per_page + 1, offset=offset)
+            rows, total = await pg_campaigns.page(connection, wanted, before=before, limit=per_page + 1, offset=offset)
         shown = [shown_campaign(row) for row in rows[:per_page]]
         following = encode_cursor(wanted.listing, shown[-1]["id"]) if len(rows) > per_page else None
         return page_answer(shown, page=page, per_page=per_page, total=total, cursor={"next": following})

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from relaygram_api.adapters import pg_suppressions
 from relaygram_api.adapters.pg_suppressions import Wanted
-from relaygram_api.answers import page_answer, seconds
+from relaygram_api.answers import page_answer, seconds, written
 from relaygram_api.change import changing
 from relaygram_api.checked_route import PREFIX, CheckedRoute, caller_with, media_type, takes
 from relaygram_api.core.contact_file import FileError
@@ -200,7 +200,8 @@ async def _as_csv(parts: Parts, caller: Caller, wanted: Wanted) -> AsyncIterator
             )
         if rows:
             # Handles as they are stored: an `@` would have to be defused.
-            yield csv_lines([{**_shown(row), "handle": row["handle"]}[name] for name in columns] for row in rows)
+            plain = ({**_shown(row), "handle": row["handle"], "created_at": written(row["created_at"])} for row in rows)
+            yield csv_lines([row[name] for name in columns] for row in plain)
             last = rows[-1]["id"]
         if len(rows) < _BATCH:
             return

@@ -4,8 +4,12 @@ select count(*) from control.campaigns
    and ($3::text is null or name ilike $3)
 
 -- name: list_campaigns
--- The ids are chosen before the counters are joined, so that a deep page joins no more than it shows.
-select c.*, k.pending, k.sent, k.failed, k.read, k.replied
+-- The ids are chosen before the counters are joined, so that a deep page joins no more than it shows. The total comes
+-- along, to save a round trip; it counts all pages.
+select c.*, k.pending, k.sent, k.failed, k.read, k.replied,
+       (select count(*) from control.campaigns
+         where deleted_at is null and ($1::text is null or status = $1) and ($2::text is null or mode = $2)
+           and ($3::text is null or name ilike $3)) as total
   from (select * from control.campaigns
          where deleted_at is null and ($1::text is null or status = $1) and ($2::text is null or mode = $2)
            and ($3::text is null or name ilike $3) and ($4::bigint is null or id < $4)
