@@ -1,5 +1,6 @@
 """A campaign as callers see it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from relaygram_api.answers import seconds
@@ -7,7 +8,7 @@ from relaygram_api.answers import seconds
 _TERMINAL = ("completed", "stopped")
 
 
-def shown_campaign(row: dict[str, Any]) -> dict[str, Any]:
+def shown_campaign(row: Mapping[str, Any]) -> dict[str, Any]:
     """The contract's fields, in its order."""
     sent, failed, pending = row["sent"] or 0, row["failed"] or 0, row["pending"] or 0
     return {

@@ -1,11 +1,12 @@
 """A row of the log as callers see it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from relaygram_api.answers import micros
 
 
-def shown_row(row: dict[str, Any]) -> dict[str, Any]:
+def shown_row(row: Mapping[str, Any]) -> dict[str, Any]:
     error = {"code": row["error_code"], "message": row["error_message"] or ""} if row["error_code"] else None
     return {
         "id": row["id"],

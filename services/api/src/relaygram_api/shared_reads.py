@@ -1,9 +1,11 @@
 """Requests that ask the same share one look at the database, and are understood once.
 
-Many clients ask the same address again and again: dashboards, pollers of a log. Two things make such a request cheap.
+Many clients ask the same address again and again: dashboards, pollers of a log. Three things make such a request cheap.
 
 Its meaning is kept: what a path and query ask of a token never changes, so after the first time neither routing nor
 the checks of parameters are repeated. Only data is read anew.
+
+What is found makes the same answer as long as it is the same: then the answer is not put together again.
 
 Its reading is shared: who asks while the same is being read waits for the next reading, which begins after all who
 wait for it have asked. So nobody is answered from before the question: what a caller wrote, or heard that others
@@ -25,6 +27,8 @@ from relaygram_api.caller import Caller
 Read = Callable[[], Awaitable[Response]]
 
 _KEPT = 4096  # meanings; those not asked for longest are understood anew
+_ANSWERS_KEPT = 128  # and as many answers, of at most so many bytes each: some 20 MB with what they were made of
+_LONGEST_ANSWER = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class SharedReads:
         # Who waits for the next reading, for each that is under way.
         self._waiting: dict[Hashable, list[asyncio.Future[Response]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._answers: OrderedDict[Hashable, tuple[object, Response]] = OrderedDict()
 
     def known(self, key: Hashable) -> Known | None:
         """What was asked under this key before; None when nothing was, or it is forgotten."""
@@ -56,6 +61,20 @@ class SharedReads:
         self._known[key] = known
         if len(self._known) > _KEPT:
             self._known.popitem(last=False)
+
+    def put_together(self, key: Hashable, found: object, put_together: Callable[[], Response]) -> Response:
+        """The answer that shows what was found just now: the last one, when the same was found then."""
+        last = self._answers.get(key)
+        if last is not None and last[0] == found:
+            self._answers.move_to_end(key)
+            return last[1]
+        response = put_together()
+        if len(response.body) <= _LONGEST_ANSWER:
+            self._answers[key] = (found, response)
+            self._answers.move_to_end(key)
+            if len(self._answers) > _ANSWERS_KEPT:
+                self._answers.popitem(last=False)
+        return response
 
     async def answer(self, key: Hashable, read: Read) -> Response:
         """What a reading that begins now or later finds; raises what it raises."""
@@ -116,6 +135,10 @@ class Reading:
         """Read, or share the next reading of the same; the same request needs no handler any more."""
         self._reads.remember(self._key, Known(read, self._route))
         return await self._reads.answer(self._key, read)
+
+    def put_together(self, found: object, put_together: Callable[[], Response]) -> Response:
+        """Within a reading: the answer, which must depend on nothing but `found`."""
+        return self._reads.put_together(self._key, found, put_together)
 
 
 def _reading(request: Request) -> Reading:

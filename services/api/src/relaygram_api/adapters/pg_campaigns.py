@@ -1,5 +1,6 @@
 """Campaigns: the rows with their counters, and the transitions."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,6 +12,9 @@ WRITABLE = (
     "name", "mode", "trigger_keyword", "body", "telegram_account_id", "scheduled_at", "time_zone", "quiet_hours",
     "reference", "entity_id", "application_id",
 )  # fmt: skip
+
+
+Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +44,10 @@ def like(text: str) -> str:
 
 async def page(
     connection: Connection, wanted: Filter, *, before: int | None, limit: int, offset: int
-) -> tuple[list[dict[str, Any]], int]:
+) -> tuple[list[Row], int]:
     """These campaigns, newest first, and how many there are on all pages; `before` an id, to go on after it."""
     narrowed = (wanted.status, wanted.mode, wanted.pattern)
-    rows = [dict(row) for row in await connection.fetch(sql["list_campaigns"], *narrowed, before, limit, offset)]
+    rows = await connection.fetch(sql["list_campaigns"], *narrowed, before, limit, offset)
     total: int = rows[0]["total"] if rows else await connection.fetchval(sql["count_campaigns"], *narrowed)
     return rows, total
 

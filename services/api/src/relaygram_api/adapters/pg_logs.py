@@ -1,5 +1,6 @@
 """The log, of one campaign or of all: written by the log-writer, read here."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ MOST_LOOKED_AT: Final = 10_000
 class LogPage:
     """Rows of the log, and how many there are in all. `last` is the place of the last row when more follow."""
 
-    rows: list[dict[str, Any]]
+    rows: Sequence[Mapping[str, Any]]
     total: int
     is_capped: bool
     last: int | None
@@ -39,7 +40,7 @@ async def read(connection: Connection, campaign_id: int, query: LogQuery) -> Log
             query.per_page + 1,
             0 if after is not None else (query.page - 1) * query.per_page,
         )
-    shown = [dict(row) for row in rows[: query.per_page]]
+    shown = rows[: query.per_page]
     last = shown[-1][query.sort] if len(rows) > query.per_page else None
     return LogPage(shown, total, is_capped, last)
 

@@ -1,5 +1,6 @@
 """Campaigns: making, reading, changing, deleting. Their life is in lifecycle.py."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
@@ -94,6 +95,9 @@ async def list_campaigns(
         async with parts.database.reading(caller.workspace_id) as connection:
             # One row more than is shown tells whether there is a next page.
             rows, total = await pg_campaigns.page(connection, wanted, before=before, limit=per_page + 1, offset=offset)
+        return reading.put_together((rows, total), lambda: put_together(rows, total))
+
+    def put_together(rows: Sequence[Mapping[str, Any]], total: int) -> Response:
         shown = [shown_campaign(row) for row in rows[:per_page]]
         following = encode_cursor(wanted.listing, shown[-1]["id"]) if len(rows) > per_page else None
         return page_answer(shown, page=page, per_page=per_page, total=total, cursor={"next": following})
@@ -127,7 +131,7 @@ async def get_campaign(
     async def read() -> Response:
         async with parts.database.reading(caller.workspace_id) as connection:
             row = await demand(connection, campaign_id)
-        return tagged(answer(shown_campaign(row)), row["version"])
+        return reading.put_together(row, lambda: tagged(answer(shown_campaign(row)), row["version"]))
 
     return known.answer(await reading.answer(read))
 

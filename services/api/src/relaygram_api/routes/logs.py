@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query, Response
 
 from relaygram_api.adapters import pg_logs
+from relaygram_api.adapters.pg_logs import LogPage
 from relaygram_api.answers import page_answer
 from relaygram_api.checked_route import PREFIX, CheckedRoute, caller_with, concerns
 from relaygram_api.core.cursors import encode_cursor
@@ -63,7 +64,6 @@ async def list_logs(
     reading: FromReading,
 ) -> Response:
     """Every message of the campaign, in the order they were made; also of a deleted campaign."""
-
     # Filters may take their time.
     opened = parts.database.workspace if query.has_other_filter else parts.database.reading
 
@@ -75,6 +75,9 @@ async def list_logs(
             raise invalid({error.field: [error.problem]}) from None
         if found is None:
             raise not_found("campaign")
+        return reading.put_together(found, lambda: put_together(found))
+
+    def put_together(found: LogPage) -> Response:
         capped = {"total_is_capped": found.is_capped} if query.has_other_filter else {}
         following = encode_cursor(query.listing(campaign_id), found.last) if found.last is not None else None
         return page_answer(
