@@ -1,5 +1,7 @@
 """The logs endpoint: every parameter, and feeds that lose nothing. The seed's example is in test_seed_examples."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from relaygram_api.adapters.pg_workspace import sql
 from tests.api.log_rows import row, write_log
 from tests.api.support import Api
 
@@ -229,26 +232,62 @@ async def test_totals_with_other_filters_stop_at_ten_thousand(api: Api) -> None:
     assert len(last) == 200
 
 
-@pytest.mark.parametrize("since", ["by id", "by time"])
-async def test_polling_a_long_log_probes_an_index_some_twenty_times_and_reads_no_more(api: Api, since: str) -> None:
-    campaign = (await api.campaign())["id"]
+async def _looked_at(connection: "asyncpg.Connection[asyncpg.Record]") -> tuple[int, int]:
+    """Rows of the log that this transaction scanned, and fetched by an index."""
+    row = await connection.fetchrow(
+        "select seq_tup_read, idx_tup_fetch from pg_stat_xact_all_tables where relid = 'delivery.messages'::regclass"
+    )
+    assert row is not None
+    return row["seq_tup_read"], row["idx_tup_fetch"]
+
+
+@pytest.fixture(scope="module", params=["none", "of before the campaign", "fresh"])
+async def long_log(request: pytest.FixtureRequest, api: Api) -> int:
+    """A campaign with 8,000 rows, and statistics of the log as they may be while it grows."""
+    if request.param == "of before the campaign":
+        other = (await api.campaign())["id"]
+        await write_log(api, [row(other, "sent", body="x") for _ in range(4000)])
+        await api.sql("analyze delivery.messages")
+    campaign: int = (await api.campaign())["id"]
     for _ in range(2):
         await write_log(api, [row(campaign, "sent", body="x") for _ in range(4000)])
-    newest = (await api.data("GET", f"/campaigns/{campaign}/logs", params={"order": "desc", "per_page": 11}))[10]
-    moment = datetime.fromisoformat(newest["created_at"])
-    asked = (campaign, moment, None) if since == "by time" else (campaign, None, newest["id"])
-    # As the api, under row-level security: it is that which made a join of it a scan of the whole log.
+    if request.param == "fresh":
+        await api.sql("analyze delivery.messages")
+    return campaign
+
+
+@asynccontextmanager
+async def _looking(api: Api) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """A transaction as the api, under row-level security: it is that which made a join of a probe a scan of all."""
     connection = await asyncpg.connect(
         api.database.api, server_settings={"relaygram.workspace_id": str(api.workspace_id)}
     )
     try:
         async with connection.transaction():
-            position = await connection.fetchval("select delivery.position_after($1, $2, $3)", *asked)
-            statistics = "select {} from pg_stat_xact_all_tables where relid = 'delivery.messages'::regclass"
-            scanned = await connection.fetchval(statistics.format("seq_tup_read"))
-            probed = await connection.fetchval(statistics.format("idx_tup_fetch"))
+            yield connection
     finally:
         await connection.close()
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+async def test_a_deep_page_reads_no_more_than_it_shows(api: Api, long_log: int, order: str) -> None:
+    async with _looking(api) as connection:
+        rows = await connection.fetch(sql[f"log_page_{order}"], long_log, 7000, 26)
+        looked_at = await _looked_at(connection)
+    assert [one["position"] for one in (rows[0], rows[-1])] == ([7001, 7026] if order == "asc" else [1000, 975])
+    assert looked_at == (0, 26)
+
+
+@pytest.mark.parametrize("since", ["by id", "by time"])
+async def test_polling_a_long_log_probes_an_index_some_twenty_times_and_reads_no_more(
+    api: Api, long_log: int, since: str
+) -> None:
+    newest = (await api.data("GET", f"/campaigns/{long_log}/logs", params={"order": "desc", "per_page": 11}))[10]
+    moment = datetime.fromisoformat(newest["created_at"])
+    asked = (long_log, moment, None) if since == "by time" else (long_log, None, newest["id"])
+    async with _looking(api) as connection:
+        position = await connection.fetchval("select delivery.position_after($1, $2, $3)", *asked)
+        scanned, probed = await _looked_at(connection)
     assert position == 7991
     assert scanned == 0
     assert 0 < probed < 30

@@ -10,6 +10,8 @@ from relaygram_api.core.log_query import MOST_COUNTED, AllLogsQuery, LogQuery
 
 # A filter that little fits makes no request look at more rows: it ends with a cursor, if need be without a row.
 MOST_LOOKED_AT: Final = 10_000
+# A page further on is as empty as this one, and its position still fits PostgreSQL's integers.
+MOST_SKIPPED: Final = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,25 +26,28 @@ class LogPage:
 
 async def read(connection: Connection, campaign_id: int, query: LogQuery) -> LogPage | None:
     """A page; None when there never was such a campaign. Raises LogQueryError."""
+    if query.is_unfiltered and query.cursor is None:
+        return await _page_by_position(connection, campaign_id, query)
     known = await connection.fetchrow(sql["log_totals"], campaign_id)
     if known is None:
         return None
     query.check()
     after = query.after(campaign_id)
     total, is_capped = await _total(connection, campaign_id, query, known)
-    if query.is_unfiltered and after is None:
-        rows = await _page_by_position(connection, campaign_id, query, known)
-    else:
-        rows = await connection.fetch(
-            sql[f"log_by_{query.sort}_{query.order}"],
-            *_filter(campaign_id, query),
-            after,
-            query.per_page + 1,
-            0 if after is not None else (query.page - 1) * query.per_page,
-        )
+    rows = await connection.fetch(
+        sql[f"log_by_{query.sort}_{query.order}"],
+        *_filter(campaign_id, query),
+        after,
+        query.per_page + 1,
+        0 if after is not None else (query.page - 1) * query.per_page,
+    )
+    return _page(rows, query, total, is_capped=is_capped)
+
+
+def _page(rows: Sequence[Mapping[str, Any]], query: LogQuery, total: int, *, is_capped: bool = False) -> LogPage:
+    """One row more than is shown tells that more follow."""
     shown = rows[: query.per_page]
-    last = shown[-1][query.sort] if len(rows) > query.per_page else None
-    return LogPage(shown, total, is_capped, last)
+    return LogPage(shown, total, is_capped, shown[-1][query.sort] if len(rows) > query.per_page else None)
 
 
 async def read_all(
@@ -67,13 +72,13 @@ async def read_all(
     return [dict(row) for row in rows], looked_to
 
 
-async def _page_by_position(connection: Connection, campaign_id: int, query: LogQuery, known: Any) -> Any:
-    # Positions are dense, so that page N begins at a number that can be told.
-    skipped = (query.page - 1) * query.per_page
-    if skipped >= known["total"]:
-        return []
-    start = known["first_position"] + skipped if query.order == "asc" else known["last_position"] - skipped
-    return await connection.fetch(sql[f"log_page_{query.order}"], campaign_id, start, query.per_page + 1)
+async def _page_by_position(connection: Connection, campaign_id: int, query: LogQuery) -> LogPage | None:
+    skipped = min((query.page - 1) * query.per_page, MOST_SKIPPED)
+    rows = await connection.fetch(sql[f"log_page_{query.order}"], campaign_id, skipped, query.per_page + 1)
+    if rows:
+        return _page(rows, query, rows[0]["total"])
+    known = await connection.fetchrow(sql["log_totals"], campaign_id)
+    return None if known is None else _page([], query, known["total"])
 
 
 async def _total(connection: Connection, campaign_id: int, query: LogQuery, known: Any) -> tuple[int, bool]:

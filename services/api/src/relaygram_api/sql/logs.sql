@@ -1,16 +1,29 @@
 -- name: log_totals
 -- What is retained, by the counters; there is a row for each campaign of the workspace, also a deleted one.
-select c.id, coalesce(k.first_position, 1) as first_position, coalesce(k.last_position, 0) as last_position,
+select c.id,
        coalesce(k.retained_pending + k.retained_sent + k.retained_failed, 0) as total,
        coalesce(k.retained_pending, 0) as pending, coalesce(k.retained_sent, 0) as sent, coalesce(k.retained_failed, 0) as failed
   from control.campaigns c left join delivery.campaign_counters k on k.campaign_id = c.id
  where c.id = $1
 
 -- name: log_page_asc
-select * from delivery.log_rows where campaign_id = $1 and position >= $2 order by position limit $3
+-- Positions are dense, so that where page N begins and ends can be told. The counters in subqueries, not joined: as a
+-- join it is planned as a scan of the whole log. The total comes along, to save a round trip; where there are no rows,
+-- log_totals tells whether there is such a campaign.
+select *, (select retained_pending + retained_sent + retained_failed from delivery.campaign_counters where campaign_id = $1) as total
+  from delivery.log_rows
+ where campaign_id = $1
+   and position between (select first_position + $2 from delivery.campaign_counters where campaign_id = $1)
+                    and (select first_position + $2 + $3 - 1 from delivery.campaign_counters where campaign_id = $1)
+ order by position
 
 -- name: log_page_desc
-select * from delivery.log_rows where campaign_id = $1 and position <= $2 order by position desc limit $3
+select *, (select retained_pending + retained_sent + retained_failed from delivery.campaign_counters where campaign_id = $1) as total
+  from delivery.log_rows
+ where campaign_id = $1
+   and position between (select last_position - $2 - $3 + 1 from delivery.campaign_counters where campaign_id = $1)
+                    and (select last_position - $2 from delivery.campaign_counters where campaign_id = $1)
+ order by position desc
 
 -- name: log_by_position_asc
 -- $3 since, $4 since_id, $9 the cursor's place. What stands alone on its side can bound an index scan.
