@@ -77,9 +77,10 @@ async def test_a_page_that_was_broken_off_is_done_again_for_those_who_left(
     one, *_ = await contacts(line, campaign_id)
     pool: Any = await asyncpg.create_pool(database.dsn, min_size=1, max_size=1)
     try:
-        # A dispatcher of its own that dies between reading its page and its cursor.
+        # A dispatcher of its own, whose lease keeps the other one off, and that dies between its page and its cursor.
         await line.pool.execute(
-            "insert into dispatch.runs (campaign_id, workspace_id, account_id, epoch) values ($1, $2, $3, 7)",
+            "insert into dispatch.runs (campaign_id, workspace_id, account_id, epoch, lease_owner, lease_until)"
+            " values ($1, $2, $3, 7, 'its own', now() + interval '1 minute')",
             campaign_id, line.workspace_id, line.account_id,
         )  # fmt: skip
         people = await contacts(line, campaign_id)
@@ -90,6 +91,7 @@ async def test_a_page_that_was_broken_off_is_done_again_for_those_who_left(
         again = await pool.fetchval("select dispatch.begin_page($1, 7, 0, $2)", campaign_id, people)
         assert again == ([] if begun else [one])
         assert await pool.fetchval("select dispatch.begin_page($1, 6, 0, $2)", campaign_id, people) is None
+        await line.pool.execute("update dispatch.runs set lease_until = null where campaign_id = $1", campaign_id)
     finally:
         await pool.close()
     await line.transition(campaign_id, "start")

@@ -1,13 +1,15 @@
 """Ports are free when they are drawn, and the same again at the next start."""
 
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from relaygram_local_stack.errors import StackError
-from relaygram_local_stack.ports import HIGHEST, LOWEST, PortBook, is_free
+from relaygram_local_stack.ports import HIGHEST, LOWEST, PortBook, is_free, reserve
 
 
 @pytest.fixture
@@ -51,3 +53,14 @@ def test_a_broken_file_of_ports_is_said_in_one_line(tmp_path: Path, text: str) -
     (tmp_path / "ports.json").write_text(text)
     with pytest.raises(StackError, match=r"ports\.json is not"):
         PortBook(tmp_path / "ports.json")
+
+
+def test_a_port_that_was_drawn_is_kept_from_other_processes_until_the_end() -> None:
+    draw = "from relaygram_local_stack.ports import free_port, reserve; import sys; "
+    command = [sys.executable, "-c", draw + "print(free_port(), flush=True); sys.stdin.read()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        port = int(other.stdout.readline())
+        assert not reserve(port)
+        other.communicate()
+    assert reserve(port)

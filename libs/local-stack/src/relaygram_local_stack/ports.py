@@ -3,12 +3,17 @@
 Ports are drawn from below the kernel's ephemeral range (Linux: 32768 and up, macOS: 49152 and up).
 Above it a client that reconnects to a server which is just restarting can be given the server's own
 port as its local one, connect to itself, and so keep the server from ever binding it again.
+
+Between drawing a port and listening on it lie seconds. Until its end a process keeps the ports that it has drawn: other
+stacks that start meanwhile draw others.
 """
 
+import fcntl
 import json
 import os
 import random
 import socket
+import tempfile
 from pathlib import Path
 
 from relaygram_local_stack.errors import StackError
@@ -16,6 +21,7 @@ from relaygram_local_stack.errors import StackError
 LOWEST = 15_000
 HIGHEST = 32_000
 _DRAWS = 200
+_reserved: dict[int, int] = {}  # port: the open file whose lock says that it is ours; the lock ends with the process
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
@@ -30,12 +36,28 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
     return True
 
 
+def reserve(port: int) -> bool:
+    """Keep the port for this process; False when another one of this user's keeps it."""
+    if port in _reserved:
+        return True
+    folder = Path(tempfile.gettempdir()) / f"relaygram-ports-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    file = os.open(folder / str(port), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(file)
+        return False
+    _reserved[port] = file
+    return True
+
+
 def free_port(taken: frozenset[int] = frozenset()) -> int:
-    """A port that nobody listens on and that is not in ``taken``."""
+    """A port that nobody listens on, that is not in ``taken``, and that was not drawn before; it is reserved."""
     draw = random.SystemRandom()
     for _ in range(_DRAWS):
         port = draw.randint(LOWEST, HIGHEST)
-        if port not in taken and is_free(port):
+        if port not in taken and port not in _reserved and reserve(port) and is_free(port):
             return port
     raise StackError(f"found no free port between {LOWEST} and {HIGHEST} on 127.0.0.1")
 
@@ -61,7 +83,7 @@ class PortBook:
             port = wanted
         else:
             kept = self._ports.get(name)
-            if kept is not None and kept not in self._given and is_free(kept):
+            if kept is not None and kept not in self._given and reserve(kept) and is_free(kept):
                 port = kept
             else:
                 port = free_port(frozenset(self._given | set(self._ports.values())))
