@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import pty
+import signal
 import sys
 import termios
 from collections.abc import AsyncIterator
@@ -56,6 +57,12 @@ class Terminal:
             await asyncio.wait({asyncio.ensure_future(self.running.wait())}, timeout=0.5)
 
 
+def _take_terminal(terminal: int) -> None:
+    """So that Ctrl-C is a signal; also where the tests run in the background of a shell, which lets them ignore it."""
+    fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @asynccontextmanager
 async def at_a_terminal(env: dict[str, str], *words: str, status: int = 0) -> AsyncIterator[Terminal]:
     """The command with a terminal of its own; it must end with this status."""
@@ -63,7 +70,7 @@ async def at_a_terminal(env: dict[str, str], *words: str, status: int = 0) -> As
     command = [sys.executable, "-m", "relaygram_cli", *words]
     running = await asyncio.create_subprocess_exec(
         *command, stdin=theirs, stdout=theirs, stderr=theirs, env=env, start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(theirs, termios.TIOCSCTTY, 0),  # so that Ctrl-C is a signal
+        preexec_fn=lambda: _take_terminal(theirs),
     )  # fmt: skip
     screen = asyncio.StreamReader()
     master = os.fdopen(ours, "rb", buffering=0)
