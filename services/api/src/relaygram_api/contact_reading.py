@@ -12,7 +12,7 @@ from relaygram_api.core.contact_file import Header, Record, csv_record, csv_rows
 from relaygram_api.core.contact_rows import LineError, Person, check_record, json_record
 from relaygram_common.security.sealing import Sealer
 
-_BLOCK = 10_000
+_BLOCK = 25_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from io import BytesIO
 from typing import Any
 
 from relaygram_api.adapters.pg_erased import ErasedPeople
@@ -99,6 +98,11 @@ async def chunk(database: Database, workspace_id: int, import_id: int, number: i
         return data
 
 
+async def _at_once(data: bytes) -> AsyncIterator[bytes]:
+    """For COPY in one piece: in many, each would wait for the thread that reads the next block to let others run."""
+    yield data
+
+
 class Adding:
     """The transaction that adds the people of one import; under the campaign's lock, so imports take turns."""
 
@@ -128,7 +132,7 @@ class Adding:
     async def take(self, lines: range, people: bytes, errors: Sequence[LineError]) -> None:
         """Stage people (COPY text, by CONTACT_COLUMNS) and rejected lines; add the people, where nobody was erased."""
         run = self._connection
-        await run.copy_to_table("incoming_contacts", source=BytesIO(people), columns=CONTACT_COLUMNS, timeout=60.0)
+        await run.copy_to_table("incoming_contacts", source=_at_once(people), columns=CONTACT_COLUMNS, timeout=60.0)
         if errors:
             records = [(error.line, error.column, error.value, error.reason) for error in errors]
             await run.copy_records_to_table("incoming_errors", records=records, columns=ERROR_COLUMNS, timeout=60.0)
