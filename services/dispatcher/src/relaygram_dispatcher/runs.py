@@ -83,13 +83,17 @@ class RunLoop:
             log.warning("runs.not_released", error=str(error) or type(error).__name__)
 
     async def _look(self) -> None:
+        # What these do while the runs are read may be newer than what is read: their next work waits for the next look,
+        # or a run would be expanded once more by a count of jobs that is out of date.
+        at_work = set(self._working)
         self._held = await self._runs.hold([run.campaign_id for run in self._held], most=_MOST_RUNS)
         metrics.RUNS.set(len(self._held))
         mine = {run.campaign_id for run in self._held}
         self._still_since = {campaign: since for campaign, since in self._still_since.items() if campaign in mine}
         for run in self._held:
             if (
-                run.campaign_id not in self._working
+                run.campaign_id not in at_work
+                and run.campaign_id not in self._working
                 and self._paused_until.get(run.campaign_id, 0.0) <= time.monotonic()
             ):
                 self._begin(run)
