@@ -23,7 +23,7 @@ _STOP_SECONDS = 10
 _PROTOCOL_COMPLAINTS = ("Security error", "Server resent", "very old message", "Fatal error", "could not find")
 # A lost connection's outgoing queue goes out on the next one, encrypted for the MTProto session that ended with it; the
 # answer rightly names that one. Nothing was broken then, and Telethon asks again.
-_CONNECTION_LOST = "Server closed the connection"
+_CONNECTION_LOST = ("Server closed the connection", "at connecting failed")
 _FORMER_SESSION = "wrong session ID"
 
 Json = dict[str, Any]
@@ -189,7 +189,7 @@ class ProtocolComplaints(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the line when it is a complaint."""
         text = record.getMessage()
-        if _CONNECTION_LOST in text:
+        if any(sign in text for sign in _CONNECTION_LOST):
             self._has_lost_a_connection = True
         if self._has_lost_a_connection and _FORMER_SESSION in text:
             return
