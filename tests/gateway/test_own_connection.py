@@ -91,6 +91,34 @@ async def test_another_proxy_is_used_within_a_second(world: World, gateway: Gate
         await world.queue_is_empty(campaign)
 
 
+async def test_no_connection_stays_behind_when_the_proxy_changes_while_telegram_is_being_asked(
+    world: World, gateway: GatewayProcess
+) -> None:
+    """One that did would be a second one with the account's key, and Telegram ends the log-in for that."""
+    account = await world.account()
+    async with running_proxy() as proxy:
+        await _through(world, account.id, proxy.url("socks5"))
+        await eventually(lambda: proxy.in_use == 1)
+        _, jobs = await world.broadcast(account, await world.people(1))
+        await world.settled(jobs)
+        # The first time Telethon asks, while it connects; the second time the gateway does.
+        silent = {"after": 1, "times": 1, "action": {"silent": True}}
+        asks = {"name": "silent", "method": "updates.getState", "account_id": account.person["id"]}
+        before = len(await world.wire(account, "updates.getState"))
+        await world.sandbox.post("/faults", {**asks, **silent})
+        await proxy.close()
+
+        async def asked_again() -> bool:
+            return len(await world.wire(account, "updates.getState")) == before + 2
+
+        await eventually(asked_again)
+        assert proxy.in_use == 1
+        await _through(world, account.id, None)
+        await eventually(lambda: proxy.in_use == 0, 5)
+    _, jobs = await world.broadcast(account, await world.people(1))
+    assert [event.state for event in (await world.settled(jobs)).values()] == ["sent"]
+
+
 async def test_a_proxy_that_lets_nothing_through_is_told(world: World, gateway: GatewayProcess) -> None:
     async with running_proxy() as proxy:
         account = await world.new_account()

@@ -11,7 +11,7 @@ from relaygram_common.database.pool import TRANSIENT_ERRORS
 from relaygram_common.security.sealing import Sealer, SealError
 from relaygram_telegram_gateway.account_place import place_of
 from relaygram_telegram_gateway.adapters.nats_leases import LEASE_ERRORS, Lease, LeaseStore, lease_clock
-from relaygram_telegram_gateway.adapters.pg_accounts import AccountRow
+from relaygram_telegram_gateway.adapters.pg_accounts import AccountRow, OwnConnection
 from relaygram_telegram_gateway.adapters.pg_ledger import Ledger, TermLostError
 from relaygram_telegram_gateway.adapters.telethon_client import (
     ProxyFailedError,
@@ -207,7 +207,7 @@ class AccountRunner:
         work = Work(tools, account, place, ledger, self.lease, self._term)
         self._sender = Sender(work, session)
         try:
-            await run_together(self._sender.run(), self._until_inactive())
+            await run_together(self._sender.run(), self._until_inactive(account.connection))
         except AccountEndedError as error:
             log.warning("account.ended", account_id=account.id, code=error.code)
             message = error.message
@@ -215,9 +215,8 @@ class AccountRunner:
         finally:
             self._sender = None
 
-    async def _until_inactive(self) -> None:
-        """Ends when the account is to be logged out, is no longer active, or is to connect in another way."""
-        connection = self._account.connection
+    async def _until_inactive(self, connection: OwnConnection) -> None:
+        """Ends when the account is to be logged out, is no longer active, or is to connect in another way than this."""
         while not self._account.leaving and self._account.status in ("active", "backing_off"):
             if self._account.connection != connection:
                 await self.finish(within_seconds=_MOVE_SECONDS)

@@ -84,15 +84,12 @@ class Login:
 
     async def _do(self, step: Step, secrets: dict[str, str], half_way: str, code_hash: str | None) -> None:
         saved = secrets["session_string"] if step is Step.SESSION else half_way
-        link = TelegramLink(self._place, saved, self._lease.is_valid)
-        try:
+        async with TelegramLink(self._place, saved, self._lease.is_valid) as link:
             await link.connect()
             if step is Step.SEND_CODE:
                 await self._send_code(link, secrets["phone"])
                 return
             await self._finish(link, await self._sign_in(step, link, secrets, code_hash))
-        finally:
-            await link.close()
 
     async def _sign_in(
         self, step: Step, link: TelegramLink, secrets: dict[str, str], code_hash: str | None

@@ -27,13 +27,10 @@ async def stored_session(rows: AccountRows, sealer: Sealer, account_id: int) -> 
 
 async def end_session(place: TelegramPlace, session: str, lease_is_valid: Callable[[], bool]) -> None:
     """Log out at Telegram. Raises ConnectionError."""
-    link = TelegramLink(place, session, lease_is_valid)
-    try:
+    async with TelegramLink(place, session, lease_is_valid) as link:
         with contextlib.suppress(TelegramRefusedError):  # ended before
             await link.connect()
             await telethon_login.log_out(link)
-    finally:
-        await link.close()
 
 
 async def forget_login(rows: AccountRows, account: AccountRow, term: int) -> None:

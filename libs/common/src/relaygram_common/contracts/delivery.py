@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from relaygram_common.contracts.cloud_events import cloud_event_headers
 from relaygram_common.contracts.ids import event_id
 from relaygram_common.contracts.states import MessageState
 
@@ -77,6 +78,16 @@ class DeliveryEvent(BaseModel):
     def subject(self) -> str:
         """Where this event is published."""
         return f"delivery.event.{self.workspace_id}.{self.channel}.{self.state.value}.{self.campaign_id or 0}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Its CloudEvents headers."""
+        return cloud_event_headers(
+            event_id=self.event_id,
+            event_type=f"com.relaygram.delivery.{self.state.value}.v1",
+            workspace_id=self.workspace_id,
+            time=self.occurred_at,
+        )
 
 
 def delivery_event(

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from relaygram_api.adapters.pg_workspace import Connection, sql
-from relaygram_api.core.campaign_tests import PHONE_OWNER, Recipient, headers_of
+from relaygram_api.core.campaign_tests import PHONE_OWNER, Recipient
 from relaygram_api.core.person import address_hashes
 from relaygram_common.contracts.delivery import DeliveryEvent
 from relaygram_common.security.sealing import Sealer, SealError
@@ -53,7 +53,7 @@ async def add(
 
 async def relay(connection: Connection, event: DeliveryEvent) -> None:
     """The event that makes the log's pending row, and the job of the same id; doubles do no harm."""
-    body, headers = event.model_dump(mode="json"), headers_of(event)
+    body, headers = event.model_dump(mode="json"), event.headers
     await connection.execute(sql["relay_test_send"], event.workspace_id, event.subject, body, headers, event.job_id)
 
 

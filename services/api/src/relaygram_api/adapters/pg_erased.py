@@ -29,7 +29,7 @@ class ErasedPeople:
 
     async def are_known(self) -> bool:
         """Whether there is any erased person, whom a line could belong to."""
-        return bool(await self._connection.fetch(sql["erased_since"], self._workspace_id, self._newest))
+        return bool(await self._connection.fetchval(sql["anybody_erased"], self._workspace_id))
 
     async def reject_staged(self) -> int:
         """Before people are added: lines of erased people become errors; how many they are."""

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from relaygram_common.contracts.cloud_events import cloud_event_headers
 from relaygram_common.contracts.delivery import DeliveryEvent, delivery_event
 from relaygram_common.contracts.ids import job_id
 from relaygram_common.contracts.states import MessageState
@@ -88,14 +87,4 @@ def queued_event(
         reference=campaign["reference"],
         entity_id=campaign["entity_id"],
         application_id=campaign["application_id"],
-    )
-
-
-def headers_of(event: DeliveryEvent) -> dict[str, str]:
-    """Its CloudEvents headers."""
-    return cloud_event_headers(
-        event_id=event.event_id,
-        event_type=f"com.relaygram.delivery.{event.state.value}.v1",
-        workspace_id=event.workspace_id,
-        time=event.occurred_at,
     )

@@ -18,7 +18,7 @@ from relaygram_api.errors import conflict, invalid, not_found
 from relaygram_api.fields import Body, Id, Moment, Name, Page, PerPage, QueryText, ShortText, offset_of
 from relaygram_api.paging import place_of
 from relaygram_api.parts import Caller, FromParts, Parts
-from relaygram_api.preconditions import ETAG, Expected, Known, tagged
+from relaygram_api.preconditions import ETAG, Expected, IfMatch, Known, tagged
 from relaygram_api.schemas.campaigns import Campaign
 from relaygram_api.schemas.envelopes import Many, One
 from relaygram_api.shared_reads import FromReading
@@ -144,10 +144,7 @@ async def update_campaign(
     """Change the fields given; a running campaign's next message has the new text."""
     async with changing(parts, caller) as change:
         connection = change.connection
-        old = await pg_campaigns.lock(connection, campaign_id)
-        if old is None:
-            raise not_found("campaign")
-        expected.demand(old["version"])
+        old = await lock_as_expected(connection, campaign_id, expected)
         given = body.model_fields_set
         new = {**old, **body.model_dump(exclude_unset=True)}
         if new["mode"] == "broadcast" and "trigger_keyword" not in given:
@@ -176,12 +173,8 @@ router.add_api_route(
 async def delete_campaign(campaign_id: int, caller: Writer, parts: FromParts, expected: Expected) -> Response:
     """Take it out of every list; sends on the wire complete, and its log stays readable by id."""
     async with changing(parts, caller) as change:
-        connection = change.connection
-        old = await pg_campaigns.lock(connection, campaign_id)
-        if old is None:
-            raise not_found("campaign")
-        expected.demand(old["version"])
-        await pg_campaigns.delete(connection, caller.workspace_id, campaign_id, caller.actor)
+        await lock_as_expected(change.connection, campaign_id, expected)
+        await pg_campaigns.delete(change.connection, caller.workspace_id, campaign_id, caller.actor)
         return change.nothing()
 
 
@@ -209,4 +202,13 @@ async def demand(connection: Connection, campaign_id: int) -> dict[str, Any]:
     row = await pg_campaigns.get(connection, campaign_id)
     if row is None:
         raise not_found("campaign")
+    return row
+
+
+async def lock_as_expected(connection: Connection, campaign_id: int, expected: IfMatch) -> dict[str, Any]:
+    """What a change rests on, held until the transaction ends; 404, or 412 when it was changed meanwhile."""
+    row = await pg_campaigns.lock(connection, campaign_id)
+    if row is None:
+        raise not_found("campaign")
+    expected.demand(row["version"])
     return row

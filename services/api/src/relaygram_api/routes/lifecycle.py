@@ -9,10 +9,10 @@ from relaygram_api.campaign_view import shown_campaign
 from relaygram_api.change import changing
 from relaygram_api.checked_route import PREFIX, CheckedRoute, caller_with
 from relaygram_api.core.campaign_rules import refusal
-from relaygram_api.errors import conflict, invalid, not_found
+from relaygram_api.errors import conflict, invalid
 from relaygram_api.parts import Caller, FromParts, Parts
 from relaygram_api.preconditions import Expected, IfMatch, tagged
-from relaygram_api.routes.campaigns import MAY_CONFLICT, demand
+from relaygram_api.routes.campaigns import MAY_CONFLICT, demand, lock_as_expected
 from relaygram_api.schemas.campaigns import Campaign
 from relaygram_api.schemas.envelopes import One
 
@@ -46,10 +46,7 @@ async def stop_campaign(campaign_id: int, caller: Controller, parts: FromParts, 
 async def _move(campaign_id: int, action: str, caller: Caller, parts: Parts, expected: IfMatch) -> Response:
     async with changing(parts, caller) as change:
         connection = change.connection
-        old = await pg_campaigns.lock(connection, campaign_id)
-        if old is None:
-            raise not_found("campaign")
-        expected.demand(old["version"])
+        old = await lock_as_expected(connection, campaign_id, expected)
         outcome = await pg_campaigns.transition(connection, caller.workspace_id, campaign_id, action, caller.actor)
         match outcome:
             case "refused":

@@ -110,6 +110,9 @@ with counted as (
 select id, control.ring(workspace_id, format('campaign.command.contacts.%s.%s', workspace_id, id),
     jsonb_build_object('workspace_id', workspace_id, 'campaign_id', id, 'version', version)) from counted
 
+-- name: anybody_erased
+select exists (select from control.suppressions where workspace_id = $1 and person_hash is not null)
+
 -- name: erased_since
 -- What stays of erased people; ids grow in the order of commits, since all are drawn under one lock.
 select id, person_hash from control.suppressions where workspace_id = $1 and person_hash is not null and id > $2

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from relaygram_common.contracts.cloud_events import cloud_event_headers
 from relaygram_common.contracts.delivery import DeliveryEvent
 from relaygram_common.contracts.jobs import SendJob
 from relaygram_common.jetstream.publisher import Outgoing, WindowPublisher
@@ -24,10 +23,4 @@ class NatsOut:
 
 
 def _event(event: DeliveryEvent) -> Outgoing:
-    headers = cloud_event_headers(
-        event_id=event.event_id,
-        event_type=f"com.relaygram.delivery.{event.state.value}.v1",
-        workspace_id=event.workspace_id,
-        time=event.occurred_at,
-    )
-    return Outgoing(event.subject, event.model_dump_json().encode(), headers)
+    return Outgoing(event.subject, event.model_dump_json().encode(), event.headers)

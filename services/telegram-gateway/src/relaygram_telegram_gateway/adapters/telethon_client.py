@@ -7,7 +7,7 @@ import itertools
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import structlog
 from telethon import TelegramClient
@@ -128,7 +128,11 @@ class TelegramPlace:
 
 
 class TelegramLink:
-    """A client that is connected once. When its connection is lost it is thrown away and another one is made."""
+    """A client that is connected once. When its connection is lost it is thrown away and another one is made.
+
+    To be used in `async with`, which takes it down however its use ends: Telethon's own tasks would keep a client that
+    nobody closed alive, and connected to where it was.
+    """
 
     def __init__(self, place: TelegramPlace, saved_session: str, lease_is_valid: Callable[[], bool]) -> None:
         self.number = next(_numbers)
@@ -156,6 +160,12 @@ class TelegramLink:
             entity_cache_limit=5000,
         )
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
+
     async def connect(self) -> None:
         """Connect, or raise: an OSError when nobody is there, TelegramRefusedError when Telegram refuses the key."""
         try:
@@ -164,8 +174,6 @@ class TelegramLink:
                 await self._client.connect()
             self._place.check(self._session)
         except BaseException as error:
-            # After a failed connect() Telethon may call itself connected: it must be taken down in any case.
-            await self.close()
             refused = telegram_error(error)
             if refused is not None:
                 raise TelegramRefusedError(refused) from error

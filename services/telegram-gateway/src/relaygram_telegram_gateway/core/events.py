@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from relaygram_common.contracts.cloud_events import cloud_event_headers
 from relaygram_common.contracts.delivery import DeliveryError, DeliveryEvent, delivery_event
 from relaygram_common.contracts.jobs import SendJob
 from relaygram_common.contracts.states import MessageState
@@ -77,14 +76,4 @@ def event_for(job: SendJob, person: Person, line: Line, *, sender: str | None) -
         reference=person.reference,
         entity_id=person.entity_id,
         application_id=person.application_id,
-    )
-
-
-def headers_of(event: DeliveryEvent) -> dict[str, str]:
-    """Its CloudEvents headers."""
-    return cloud_event_headers(
-        event_id=event.event_id,
-        event_type=f"com.relaygram.delivery.{event.state.value}.v1",
-        workspace_id=event.workspace_id,
-        time=event.occurred_at,
     )

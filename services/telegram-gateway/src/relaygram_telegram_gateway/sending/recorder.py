@@ -16,7 +16,7 @@ from relaygram_common.jetstream.acks import ack_all
 from relaygram_common.jetstream.publisher import Outgoing
 from relaygram_common.tasks import cancel_and_wait
 from relaygram_telegram_gateway.adapters.pg_ledger import Entry, Recorded
-from relaygram_telegram_gateway.core.events import Line, event_for, headers_of, state_of
+from relaygram_telegram_gateway.core.events import Line, event_for, state_of
 from relaygram_telegram_gateway.metrics import SENDS
 from relaygram_telegram_gateway.sending.held import Held
 from relaygram_telegram_gateway.sending.work import TRANSIENT, Work
@@ -153,7 +153,7 @@ class Recorder:
         for one in told:
             if one.line is not None:
                 event = event_for(one.held.job, one.held.person, one.line, sender=self._work.sender_name)
-                outgoing.append(Outgoing(event.subject, event.model_dump_json().encode(), headers_of(event)))
+                outgoing.append(Outgoing(event.subject, event.model_dump_json().encode(), event.headers))
         publisher = self._work.tools.publisher
         await self._work.insist(lambda: publisher.publish(outgoing))
         await self._close_tests(told)

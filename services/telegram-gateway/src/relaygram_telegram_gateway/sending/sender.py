@@ -119,9 +119,6 @@ class Sender:
         await self.lookups.stop()
         while self.intake.feeds:
             await self.intake.feeds.popitem()[1].stop()
-        if work.link is not None:
-            link, work.link = work.link, None
-            await link.close()
         self.wire.link_lost()
         await self.recorder.stop()
         await work.stop_background()
@@ -130,19 +127,18 @@ class Sender:
         """Connect, and connect anew whenever the connection is lost; each time with a client of its own."""
         work, failures = self.work, 0
         while True:
-            link = TelegramLink(work.place, self._session, work.lease.is_valid)
             began = work.now()
-            try:
-                await link.connect()
-                await link.demand_authorized()
-            except (ConnectionError, TelegramRefusedError) as error:
-                await link.close()
-                self._note_refusal(error)
-                if isinstance(error, ConnectionError):
-                    work.in_background(self._news.failed(error))
-            else:
-                work.in_background(self._news.connected())
-                await self._use(link)
+            async with TelegramLink(work.place, self._session, work.lease.is_valid) as link:
+                try:
+                    await link.connect()
+                    await link.demand_authorized()
+                except (ConnectionError, TelegramRefusedError) as error:
+                    self._note_refusal(error)
+                    if isinstance(error, ConnectionError):
+                        work.in_background(self._news.failed(error))
+                else:
+                    work.in_background(self._news.connected())
+                    await self._use(link)
             failures = 0 if work.now() - began > _GOOD_CONNECTION_SECONDS else failures + 1
             settings = work.settings
             await asyncio.sleep(
@@ -168,7 +164,6 @@ class Sender:
             self.wire.link_lost()
             self.resolver.link_lost()
             RECONNECTS.inc()
-            await link.close()
         log.info("telegram.disconnected", account_id=work.account.id, link=link.number)
 
     def _note_refusal(self, error: Exception) -> None:
