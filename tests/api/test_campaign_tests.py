@@ -29,7 +29,7 @@ async def _test(api: Api, campaign: Any, **fields: Any) -> Any:
 
 async def _row(api: Api, job_id: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(
-        await api.sql("select row_to_json(t) from control.test_sends t where job_id = $1", UUID(job_id))
+        await api.sql("select row_to_json(t) from control.single_sends t where job_id = $1", UUID(job_id))
     )
     return found
 
@@ -81,7 +81,7 @@ async def test_a_phone_rests_sealed_and_is_shown_nowhere(api: Api, draft: Any) -
     made = await _test(api, draft, phone="+49 151 7654321")
     assert made["destination"] is None
     assert "7654321" not in str(made)
-    sealed = await api.sql("select phone_sealed from control.test_sends where job_id = $1", UUID(made["job_id"]))
+    sealed = await api.sql("select phone_sealed from control.single_sends where job_id = $1", UUID(made["job_id"]))
     assert Sealer(KEY).open(sealed, owner="contact-phone:0") == "+491517654321"
     (told,) = await _in_stream(
         api, "DELIVERY_EVENTS", f"delivery.event.{api.workspace_id}.telegram.queued.0", made["job_id"]
@@ -97,7 +97,7 @@ async def test_a_contact_is_tested_as_imported(api: Api, draft: Any) -> None:
     assert made["body"] == "Hello Ann, 3C"
     kept = await _row(api, made["job_id"])
     assert kept["id"] != sender["id"]
-    sealed = await api.sql("select phone_sealed from control.test_sends where job_id = $1", UUID(made["job_id"]))
+    sealed = await api.sql("select phone_sealed from control.single_sends where job_id = $1", UUID(made["job_id"]))
     assert Sealer(KEY).open(sealed, owner="contact-phone:0") == "+4915111111111"
 
 

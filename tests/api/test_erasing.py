@@ -174,7 +174,7 @@ async def test_test_sends_are_erased_with_their_rows_in_the_log(
     campaign = (await api.campaign())["id"]
     path = f"/campaigns/{campaign}/test"
     test = await api.data("POST", path, status=202, json={**address, "first_name": "Sara"})
-    row_id = await api.sql("select id from control.test_sends where job_id = $1", test["job_id"])
+    row_id = await api.sql("select id from control.single_sends where job_id = $1", test["job_id"])
     # A phone is in no event, so the row in the log has no destination.
     sent = row(0, "sent", job_id=UUID(test["job_id"]), sender_id=row_id, body="Hello Sara")
     await write_log(api, [sent])

@@ -67,7 +67,8 @@ def test_a_job_has_ids_and_nothing_of_a_person() -> None:
     assert job.subject == "send.job.3.7"
     assert SendJob.model_validate_json(job.model_dump_json()) == job
     assert {*SendJob.model_fields} == {
-        "job_id", "workspace_id", "account_id", "campaign_id", "contact_id", "run_id", "step", "trigger", "queued_at",
+        "job_id", "workspace_id", "account_id", "campaign_id", "contact_id", "run_id", "step", "step_identity",
+        "follow_up", "trigger", "triggered_by_message_id", "queued_at", "expires_at",
     }  # fmt: skip
 
 

@@ -46,7 +46,7 @@ insert into control.api_tokens (workspace_id, user_id, name, secret_hash, abilit
     select {workspace}, id, 't', 's', '{{}}' from control.users where workspace_id = {workspace};
 insert into control.login_secrets (account_id, kind, workspace_id, sealed) values ({account}, 'code', {workspace}, 's');
 insert into control.account_connections (account_id, workspace_id) values ({account}, {workspace});
-insert into control.test_sends (workspace_id, campaign_id, account_id, job_id, handle)
+insert into control.single_sends (workspace_id, campaign_id, account_id, job_id, handle)
     values ({workspace}, {campaign}, {account}, gen_random_uuid(), 'ann');
 insert into control.contacts (workspace_id, campaign_id, handle) values ({workspace}, {campaign}, 'ann');
 insert into control.former_contacts (campaign_id, contact_id, workspace_id) values ({campaign}, 1, {workspace});
@@ -71,12 +71,28 @@ insert into telegram.sends (job_id, workspace_id, campaign_id, account_id, conta
 insert into telegram.usage (account_id, minute, workspace_id, sends) values ({account}, now(), {workspace}, 1);
 insert into telegram.blocks (account_id, method, workspace_id, blocked_until, code)
     values ({account}, 'm', {workspace}, now(), 'c');
+insert into control.steps (workspace_id, campaign_id, identity, position, body)
+    values ({workspace}, {campaign}, 0, 0, 'b');
+insert into control.media (workspace_id, kind, mime_type, size_bytes, sha256)
+    values ({workspace}, 'photo', 'image/png', 1, 's');
+insert into control.media_chunks (media_id, chunk, workspace_id, data)
+    select id, 0, {workspace}, 'x' from control.media where workspace_id = {workspace};
+insert into telegram.media (account_id, media_id, workspace_id, telegram_id, access_hash, file_reference)
+    values ({account}, 1, {workspace}, 1, 1, 'r');
+insert into telegram.last_inbound (account_id, telegram_user_id, workspace_id, message_id, date)
+    values ({account}, 1, {workspace}, 1, now());
+insert into telegram.waits (account_id, workspace_id, waiting_for) values ({account}, {workspace}, 'flood_wait');
+insert into dispatch.due (job_id, workspace_id, campaign_id, account_id, contact_id, trigger, due_at)
+    values (gen_random_uuid(), {workspace}, {campaign}, {account}, 1, 'sequence', now());
+insert into dispatch.enrollments (campaign_id, contact_id, workspace_id) values ({campaign}, 1, {workspace});
+insert into dispatch.inbound (account_id, message_id, workspace_id, from_id, decision)
+    values ({account}, 1, {workspace}, 1, 'nothing');
 insert into control.idempotency_keys (workspace_id, user_id, key, route_hash, claim, claimed_until)
     select {workspace}, id, 'k', 'r', gen_random_uuid(), now() from control.users where workspace_id = {workspace};
 insert into control.audit_log (workspace_id, actor, action, kind, thing_id)
     values ({workspace}, 'user:1', 'created', 'campaign', 1);
 insert into control.erasures (workspace_id, person_hashes, addresses_sealed) values ({workspace}, '{{}}', 's');
-insert into control.test_sends (workspace_id, campaign_id, account_id, job_id, handle)
+insert into control.single_sends (workspace_id, campaign_id, account_id, job_id, handle)
     values ({workspace}, {campaign}, {account}, gen_random_uuid(), 'ann');
 insert into delivery.code_counters (campaign_id, code, workspace_id, messages) values ({campaign}, 'c', {workspace}, 1);
 insert into delivery.minute_counters (campaign_id, minute, workspace_id, sent)

@@ -20,7 +20,7 @@ async def _order(world: World, account: Account, campaign: int, person: dict[str
     names, places = ", ".join(values), ", ".join(f"${place}" for place in range(5, 5 + len(values)))
     job = job_id("test", campaign, 0, trigger=str(uuid4()))
     row = await world.sql.fetchval(
-        f"insert into control.test_sends (workspace_id, campaign_id, account_id, job_id, {names})"  # noqa: S608 - ours
+        f"insert into control.single_sends (workspace_id, campaign_id, account_id, job_id, {names})"  # noqa: S608 - ours
         f" values ($1, $2, $3, $4, {places}) returning id",
         world.workspace, campaign, account.id, job, *values.values(),
     )  # fmt: skip
@@ -58,7 +58,7 @@ async def test_a_campaign_is_tested_in_any_state(world: World, gateway: GatewayP
 async def _is_closed(world: World, *jobs: SendJob) -> None:
     async def closed() -> bool:
         open_ones = await world.sql.fetchval(
-            "select count(*) from control.test_sends where job_id = any ($1) and closed_at is null",
+            "select count(*) from control.single_sends where job_id = any ($1) and closed_at is null",
             [job.job_id for job in jobs],
         )
         return bool(open_ones == 0)
@@ -198,7 +198,7 @@ async def test_killed_between_telling_and_acknowledging_it_is_told_again(
     hold = await world.second_connection()
     transaction = hold.transaction()
     await transaction.start()
-    await hold.execute("select from control.test_sends where job_id = $1 for update", job.job_id)
+    await hold.execute("select from control.single_sends where job_id = $1 for update", job.job_id)
     await _publish(world, [job])
     (first,) = (await world.settled([job])).values()
     await mine.kill()

@@ -304,7 +304,7 @@ async def test_a_test_whose_job_was_lost_is_sent_all_the_same(stack: RunningStac
     connection = await asyncpg.connect(stack.info["postgres_dsn"])
     try:
         await connection.execute(
-            "insert into control.test_sends (workspace_id, campaign_id, account_id, job_id, handle, first_name,"
+            "insert into control.single_sends (workspace_id, campaign_id, account_id, job_id, handle, first_name,"
             " relay_again_at) select workspace_id, id, telegram_account_id, $2, $3, 'Jane', now()"
             " from control.campaigns where id = $1",
             campaign_id, job, audience.handles["S000001"],

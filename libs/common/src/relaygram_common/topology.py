@@ -91,6 +91,8 @@ CONSUMERS: tuple[tuple[str, ConsumerConfig], ...] = (
     (CAMPAIGN_COMMANDS, _consumer(DISPATCHER, ack_wait=5, max_ack_pending=1_000)),
     (ACCOUNT_COMMANDS, _consumer(TELEGRAM_GATEWAY, ack_wait=5, max_ack_pending=1_000)),
     (DELIVERY_EVENTS, _consumer(LOG_WRITER, ack_wait=5, max_ack_pending=20_000)),
+    (RECEIPTS, _consumer(LOG_WRITER, ack_wait=5, max_ack_pending=20_000)),
+    (INBOUND_MESSAGES, _consumer(DISPATCHER, ack_wait=5, max_ack_pending=1_000)),
 )
 
 

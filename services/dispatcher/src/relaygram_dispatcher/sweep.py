@@ -30,7 +30,7 @@ class Sweep:
         while True:
             try:
                 await self._sweep_queues()
-                metrics.JOBS_AGAIN.inc(await self._log.relay_tests_again())
+                metrics.JOBS_AGAIN.inc(await self._log.relay_singles_again())
                 for run in await self._log.ended_with_pending(most=_MOST_RUNS):
                     await self._ending.discard(run, ask_again=False)
             except TRANSIENT as error:

@@ -51,6 +51,7 @@ class DeliveryEvent(BaseModel):
     body: str | None = None
     content_type: str | None = None
     queued_at: AwareDatetime | None = None
+    recipient_id: int | None = Field(default=None, ge=1, le=MAX_ID)  # the person's Telegram id, once it is known
     telegram_message_id: int | None = Field(default=None, ge=-MAX_ID, le=MAX_ID)
     triggered_by_message_id: int | None = Field(default=None, ge=-MAX_ID, le=MAX_ID)
     error: DeliveryError | None = None

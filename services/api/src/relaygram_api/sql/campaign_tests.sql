@@ -7,7 +7,7 @@ select id, status, backing_off_until, handle, telegram_user_id from control.tele
 
 -- name: insert_test_send
 -- Once per job id, which follows from the request's.
-insert into control.test_sends (workspace_id, campaign_id, account_id, job_id, telegram_user_id, handle, phone_sealed,
+insert into control.single_sends (workspace_id, campaign_id, account_id, job_id, telegram_user_id, handle, phone_sealed,
                                 phone_hash, first_name, last_name, columns, person_hashes)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 on conflict (job_id) do nothing
@@ -18,7 +18,7 @@ returning id, created_at
 with told as (
     insert into control.outbox (workspace_id, kind, subject, body, headers) values ($1, 'stream', $2, $3, $4)
 )
-select control.relay_test(t) from control.test_sends t where t.workspace_id = $1 and t.job_id = $5
+select control.relay_single(t) from control.single_sends t where t.workspace_id = $1 and t.job_id = $5
 
 -- name: get_test_send
 -- The gateway's ledger knows an outcome a little earlier than the log does.
@@ -36,7 +36,7 @@ select t.job_id, t.campaign_id, t.created_at,
        coalesce(m.body, s.body) as body,
        coalesce(m.telegram_message_id, s.telegram_message_id) as telegram_message_id,
        coalesce(m.error_code, s.code) as error_code, coalesce(m.error_message, s.message) as error_message
-  from control.test_sends t
+  from control.single_sends t
   left join delivery.messages m on m.campaign_id = 0 and m.job_id = t.job_id
   left join telegram.sends s on s.job_id = t.job_id
  where t.campaign_id = $1 and t.job_id = $2

@@ -30,7 +30,7 @@ union all
 select p.campaign_id, p.telegram_user_id, p.handle, p.phone_hash, p.phone_sealed
   from wanted c join control.contacts p on p.campaign_id = c.id and p.phone_hash = any ($4::bytea[])
 union all
-select 0, t.telegram_user_id, t.handle, t.phone_hash, t.phone_sealed from control.test_sends t
+select 0, t.telegram_user_id, t.handle, t.phone_hash, t.phone_sealed from control.single_sends t
  where t.workspace_id = $1
    and (t.telegram_user_id = any ($2::bigint[]) or t.handle = any ($3::text[]) or t.phone_hash = any ($4::bytea[]))
 union all
@@ -82,14 +82,14 @@ update control.former_contacts f set erased_at = now(), person_hashes = '{}'
 
 -- name: hold_test_admissions
 select telegram.hold_admissions(array(
-    select t.campaign_id from control.test_sends t
+    select t.campaign_id from control.single_sends t
      where t.workspace_id = $1
        and (t.telegram_user_id = any ($2::bigint[]) or t.handle = any ($3::text[]) or t.phone_hash = any ($4::bytea[]))))
 
 -- name: erase_test_sends
 -- Their rows in the log are found by the line that stays, as those of contacts are.
 with gone as (
-    delete from control.test_sends t
+    delete from control.single_sends t
      where t.workspace_id = $1
        and (t.telegram_user_id = any ($2::bigint[]) or t.handle = any ($3::text[]) or t.phone_hash = any ($4::bytea[]))
     returning t.id, t.job_id

@@ -56,9 +56,9 @@ class PgLog:
             yield [Contact(**row) for row in rows]
             last = rows[-1]["id"]
 
-    async def relay_tests_again(self) -> int:
+    async def relay_singles_again(self) -> int:
         """The jobs of test sends that have been open for long go out once more; how many."""
-        return int(await self._pool.fetchval(_sql["relay_tests_again"]))
+        return int(await self._pool.fetchval(_sql["relay_singles_again"]))
 
     async def note_reconciled(self, run: Run) -> None:
         """For people who wonder."""

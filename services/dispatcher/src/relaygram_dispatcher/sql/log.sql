@@ -31,9 +31,9 @@ select p.id, p.telegram_user_id, p.handle, p.first_name, p.last_name, p.columns
  order by p.id
  limit $3
 
--- name: relay_tests_again
+-- name: relay_singles_again
 -- A job that was lost with its stream; one that is there already is known to its admission.
-select control.relay_tests_again();
+select control.relay_singles_again();
 
 -- name: note_reconciled
 update dispatch.runs set reconciled_at = now() where campaign_id = $1 and epoch = $2

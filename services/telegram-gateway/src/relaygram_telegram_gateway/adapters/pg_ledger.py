@@ -121,7 +121,7 @@ class Ledger:
         if tests:
             jobs = [job for job in jobs if job.campaign_id]
             contacts = [job.contact_id for job in tests]
-            rows = await connection.fetch(_sql["admit_tests"], *who, [job.job_id for job in tests], contacts)
+            rows = await connection.fetch(_sql["admit_singles"], *who, [job.job_id for job in tests], contacts)
         if jobs:
             rows += await connection.fetch(
                 _sql["admit"],
@@ -176,9 +176,9 @@ class Ledger:
         if jobs:
             await self._fenced(("withdraw", self._account_id, self._term, list(jobs)))
 
-    async def close_tests(self, jobs: Sequence[UUID]) -> None:
+    async def close_singles(self, jobs: Sequence[UUID]) -> None:
         """The ends of these test sends are told."""
-        await self._pool.execute(_sql["close_tests"], self._account_id, list(jobs))
+        await self._pool.execute(_sql["close_singles"], self._account_id, list(jobs))
 
     async def usage(self) -> Usage:
         """What the account sent in the last hour and day."""

@@ -156,7 +156,7 @@ class Recorder:
                 outgoing.append(Outgoing(event.subject, event.model_dump_json().encode(), event.headers))
         publisher = self._work.tools.publisher
         await self._work.insist(lambda: publisher.publish(outgoing))
-        await self._close_tests(told)
+        await self._close_singles(told)
         await self._acknowledge(
             [message for one in told if one.retry_seconds is None for message in one.held.messages.values()]
         )
@@ -168,11 +168,11 @@ class Recorder:
                 self._work.admit_again(one.held, after_seconds=one.retry_seconds)
         self._work.wake.set()
 
-    async def _close_tests(self, told: Sequence[_Told]) -> None:
+    async def _close_singles(self, told: Sequence[_Told]) -> None:
         """Before the acknowledgement: a job that comes again would close nothing any more."""
         tests = [one.held.job.job_id for one in told if not one.held.job.campaign_id and one.retry_seconds is None]
         if tests:
-            await self._work.insist(lambda: self._work.ledger.close_tests(tests))
+            await self._work.insist(lambda: self._work.ledger.close_singles(tests))
 
     async def _acknowledge(self, messages: list[Msg]) -> None:
         try:

@@ -4,15 +4,15 @@ select a.*, extract(epoch from clock_timestamp() - a.first_at)::float8 as age_se
        extract(epoch from a.first_at)::float8 as first_at_epoch
   from telegram.admit($1::int8, $2::int8, $3::int4, $4::uuid[], $5::int8[], $6::int8[], $7::int4[]) a;
 
--- name: admit_tests
+-- name: admit_singles
 -- The same of test sends: they have rows of their own, and their campaign may be in any state.
 select a.*, extract(epoch from clock_timestamp() - a.first_at)::float8 as age_seconds,
        extract(epoch from a.first_at)::float8 as first_at_epoch
-  from telegram.admit_tests($1::int8, $2::int8, $3::int4, $4::uuid[], $5::int8[]) a;
+  from telegram.admit_singles($1::int8, $2::int8, $3::int4, $4::uuid[], $5::int8[]) a;
 
--- name: close_tests
+-- name: close_singles
 -- Their ends are told: their queue need not be looked at for them any more.
-update control.test_sends set closed_at = clock_timestamp()
+update control.single_sends set closed_at = clock_timestamp()
  where account_id = $1 and job_id = any ($2::uuid[]) and closed_at is null;
 
 -- name: keep_bodies
@@ -57,7 +57,7 @@ delete from telegram.usage where account_id = $1 and minute < clock_timestamp() 
 -- little longer: a job may come twice.
 select distinct campaign_id from telegram.sends where account_id = $1 and state = 'sending'
 union
-select 0 where exists (select from control.test_sends t where t.account_id = $1
+select 0 where exists (select from control.single_sends t where t.account_id = $1
                         and coalesce(t.closed_at, 'infinity') > now() - interval '10 seconds');
 
 -- name: taken_message_ids

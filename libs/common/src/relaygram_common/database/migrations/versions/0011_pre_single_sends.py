@@ -1,8 +1,8 @@
-"""One message to one person, to see how a campaign looks."""
+"""Messages to one person outside any run: tests, opt-out confirmations."""
 
 from relaygram_common.database.migrations import run_sql_beside
 
-revision = "0011_pre_test_sends"
+revision = "0011_pre_single_sends"
 down_revision = "0010_pre_people"
 
 

@@ -1,0 +1,1 @@
+-- Runs: what the dispatcher asks of PostgreSQL as functions.
