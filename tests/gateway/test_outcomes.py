@@ -112,6 +112,31 @@ async def test_faults_of_telegram_are_retried(world: World, gateway: GatewayProc
     assert (retrying[0].error.code, retrying[0].error.permanent) == ("NETWORK", False)
 
 
+async def test_refused_at_the_second_attempt_but_accepted_at_the_first(world: World, gateway: GatewayProcess) -> None:
+    """The first answer was lost. The log must not say `failed` of a message that the person has."""
+    account = await world.account()
+    await _fault(world, account, times=1, action={"drop": "after"})
+    later = {"name": "later", "account_id": account.person["id"], "method": "messages.sendMessage"}
+    await world.sandbox.post("/faults", {**later, "action": {"error": "USER_PRIVACY_RESTRICTED"}})
+    _, jobs = await world.broadcast(account, await world.people(1))
+    (event,) = (await world.settled(jobs)).values()
+    assert len(await _texts(world, account)) == 1
+    assert event.state == "sent"
+    assert event.telegram_message_id is not None
+
+
+async def test_refused_at_the_second_attempt_and_lost_at_the_first(world: World, gateway: GatewayProcess) -> None:
+    account = await world.account()
+    await _fault(world, account, times=1, action={"drop": "before"})
+    later = {"name": "later", "account_id": account.person["id"], "method": "messages.sendMessage"}
+    await world.sandbox.post("/faults", {**later, "action": {"error": "USER_PRIVACY_RESTRICTED"}})
+    _, jobs = await world.broadcast(account, await world.people(1))
+    (event,) = (await world.settled(jobs)).values()
+    assert await _texts(world, account) == []
+    assert event.error is not None
+    assert event.error.code == "USER_PRIVACY_RESTRICTED"
+
+
 async def test_after_three_retries_it_has_failed(world: World, gateway: GatewayProcess) -> None:
     account = await world.account()
     await _fault(world, account, action={"error": "RPC_CALL_FAIL"}, times=9)

@@ -49,11 +49,16 @@ class Lookups:
 
     def add(self, held: Held) -> None:
         """Look for this job's message; then send it, or record `held.on_absent`."""
-        work = self._work
-        if work.account.is_bot:
-            self._absent(held)  # bots have no history: their random_id alone decides
-        elif held.peer is None and held.admitted is not None and held.admitted.decision != "gone":
+        known = held.peer is not None or held.admitted is None or held.admitted.decision == "gone"
+        if known or self._work.account.is_bot:
+            self.look(held)
+        else:
             self._resolve(held)  # which brings it back here
+
+    def look(self, held: Held) -> None:
+        """The same without finding the person first: the ledger knows which chat an attempt went to."""
+        if self._work.account.is_bot:
+            self._absent(held)  # bots have no history: their random_id alone decides
         else:
             self._waiting.append(held)
             self.pump()

@@ -63,9 +63,13 @@ class Aftermath:
         if refused.pauses_campaign and held.job.campaign_id:  # not for one person's test
             self.recorder.pause_campaign(held.job.campaign_id)
         chat = held.peer.user_id if held.peer else None
-        self.recorder.record(
-            held, Entry(held.job.job_id, "refused", chat=chat, code=refused.code, message=refused.message)
-        )
+        entry = Entry(held.job.job_id, "refused", chat=chat, code=refused.code, message=refused.message)
+        if held.may_be_on_wire:
+            # This attempt was refused; an earlier one, whose answer never came, may have been accepted.
+            held.on_absent = held.on_absent or entry
+            self.lookups.look(held)
+        else:
+            self.recorder.record(held, entry)
 
     def _find_anew(self, held: Held) -> None:
         user_id = held.target.user_id
