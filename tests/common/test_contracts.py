@@ -86,8 +86,8 @@ def test_cloud_events_travel_in_headers() -> None:
         ("Hi {{nobody}}!", "Hi !"),
         ("{{handle}} from {{city}}", "@ann from Oslo"),
         ("{{first_name|{{city}}}}", "{{first_name|Oslo}}"),
-        ("{first_name} {{}} {{1}}", "{first_name} {{}} {{1}}"),
-        ("{{city.__class__}}", "{{city.__class__}}"),
+        ("{first_name} {{}} {{1}}", "{first_name}  "),
+        ("{{city.__class__}}", ""),
     ],
 )
 def test_a_template_puts_values_in_and_runs_nothing(template: str, text: str) -> None:
