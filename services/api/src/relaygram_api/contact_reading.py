@@ -8,7 +8,7 @@ import orjson
 
 from relaygram_api.core import copy_text
 from relaygram_api.core.contact_columns import ContactColumns, check_columns, of_people
-from relaygram_api.core.contact_file import Header, Record, csv_record, csv_rows, first_line, read_header
+from relaygram_api.core.contact_file import NAMED_COLUMNS, Header, Record, csv_record, csv_rows, first_line, read_header
 from relaygram_api.core.contact_rows import LineError, Person, check_record, json_record
 from relaygram_common.security.sealing import Sealer
 
@@ -25,11 +25,12 @@ class Block:
 
 
 class ContactReading:
-    """One file being read, and how many of its lines were read and found good so far."""
+    """One file being read: how many of its lines were read and found good so far, and their free columns."""
 
     def __init__(self, file_format: str, campaign_id: int, sealer: Sealer, time_zones: frozenset[str]) -> None:
         self.received = 0
         self.valid = 0
+        self.columns = set[str]()  # beside those that have a meaning of their own
         self._format = file_format
         self._phone_owner = f"contact-phone:{campaign_id}"
         self._sealer = sealer
@@ -46,6 +47,7 @@ class ContactReading:
             if (line := first_line(beginning)) is not None:
                 break
         header = read_header(line or beginning)
+        self.columns.update(set(header.columns).difference(NAMED_COLUMNS))
         rows = csv_rows(_after(beginning, chunks), header)
         while taken := list(islice(rows, _BLOCK)):
             yield self._csv_block(header, taken)
@@ -69,6 +71,7 @@ class ContactReading:
             checked = check_record(record, self._time_zones)
             if isinstance(checked, Person):
                 people.append(checked)
+                self.columns.update(checked.columns)
             else:
                 errors += checked
         return self._block([record.line for record in records], of_people(people), errors)

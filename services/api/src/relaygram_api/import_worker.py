@@ -108,7 +108,7 @@ class ImportWorker:
                 if file.received > self._settings.max_import_lines:
                     raise FileError(f"more than {self._settings.max_import_lines} lines")
                 await adding.take(block.lines, block.people, block.errors)
-        if not await adding.finish(received=file.received, valid=file.valid):
+        if not await adding.finish(received=file.received, valid=file.valid, columns=file.columns):
             raise FileError("the campaign has ended meanwhile")
         _lines.labels("valid").inc(file.valid)
         _lines.labels("rejected").inc(file.received - file.valid)

@@ -1,6 +1,6 @@
 """Imports of contacts: the upload in chunks, the report, and the one transaction that adds the people."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -145,8 +145,8 @@ class Adding:
             sql["add_contacts"], self._workspace_id, self._campaign_id, lines[0], lines[-1], timeout=_LONG_SECONDS
         )
 
-    async def finish(self, *, received: int, valid: int) -> bool:
-        """Add those who are new, keep the report, count, tell the dispatcher, close the import.
+    async def finish(self, *, received: int, valid: int, columns: Collection[str]) -> bool:
+        """Add those who are new, keep the report, count, note their columns, tell the dispatcher, close the import.
 
         False when the campaign has ended meanwhile: then the transaction must not be committed.
         """
@@ -165,7 +165,10 @@ class Adding:
         if not accepted:
             return True
         # Last, since it locks the campaign's row: pausing must not wait for an import.
-        return await run.fetchval(sql["count_new_contacts"], self._campaign_id, accepted, timeout=60.0) is not None
+        counted = await run.fetchval(
+            sql["count_new_contacts"], self._campaign_id, accepted, sorted(columns), timeout=60.0
+        )
+        return counted is not None
 
 
 @asynccontextmanager

@@ -103,6 +103,8 @@ update control.imports
 with counted as (
     update control.campaigns
        set total_contacts = total_contacts + $2, contacts_generation = contacts_generation + 1, version = version + 1,
+           contact_columns = case when $3::text[] <@ contact_columns then contact_columns else array(
+               select distinct n from unnest(contact_columns || $3::text[]) n order by n limit 1000) end,
            updated_at = now()
      where id = $1 and deleted_at is null and status not in ('completed', 'stopped')
     returning id, workspace_id, version

@@ -62,7 +62,7 @@ language sql security definer set search_path = pg_catalog as $$
     insert into control.outbox (workspace_id, kind, subject, body) values (p_workspace, 'stream', p_subject, p_body)
 $$;
 
--- Moves a campaign. Outcomes: changed | unchanged | refused | not_found | no_contacts | import_running.
+-- Moves a campaign. Outcomes: changed | unchanged | refused | not_found | no_contacts | unknown_tokens | import_running.
 -- `p_actor` is for people: user:7, dispatcher, gateway. One row lock, so ten calls at once are as good as one; not
 -- `for update`, which would wait for an import whose new contacts refer to the campaign.
 create function control.transition(p_workspace bigint, p_campaign bigint, p_action text, p_actor text)
@@ -97,6 +97,11 @@ begin
             return query select 'no_contacts', c.status, c.status, c.version;
             return;
         end if;
+        -- What is saved later is compared when it is saved. So many columns are not all known.
+        if c.status = 'draft' and cardinality(c.contact_columns) < 1000 and not c.asks_for <@ c.contact_columns then
+            return query select 'unknown_tokens', c.status, c.status, c.version;
+            return;
+        end if;
         select a.status into v_account_status from control.telegram_accounts a where a.id = c.telegram_account_id for share;
         if v_account_status not in ('active', 'backing_off') then
             v_next := 'paused';  -- it goes on by itself when the account is back
@@ -115,6 +120,7 @@ begin
            status_reason = v_reason,
            version = k.version + 1,
            scheduled_at = case when p_action = 'start' and k.scheduled_at > now() then null else k.scheduled_at end,
+           misfire = case when p_action <> 'start' then k.misfire end,
            started_at = case when p_action = 'start' then coalesce(k.started_at, now()) else k.started_at end,
            completed_at = case when v_next = 'completed' then now() end,
            stopped_at = case when v_next = 'stopped' then now() end,

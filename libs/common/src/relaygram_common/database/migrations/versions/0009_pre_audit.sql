@@ -89,7 +89,7 @@ call control.audit_changes('control.telegram_accounts', 'telegram_account');
 -- A step of a log-in: what was entered is hidden; that a gateway deletes it after use is no news.
 call control.audit_changes('control.login_secrets', 'login_secret', 'insert or update', p_id => 'account_id');
 call control.audit_changes('control.campaigns', 'campaign',
-    p_noise => '{total_contacts,contacts_generation,next_send_at,waiting_for}');
+    p_noise => '{total_contacts,contacts_generation,contact_columns,asks_for,next_send_at,waiting_for}');
 -- People come by imports, which are told as a whole. Nothing personal rests here: erasing a person need not look here.
 call control.audit_changes('control.contacts', 'contact', 'update or delete',
     p_secret => '{telegram_user_id,handle,first_name,last_name,tags,time_zone,columns}');

@@ -6,7 +6,8 @@ create table control.single_sends (
     workspace_id bigint not null references control.workspaces,
     trigger text not null default 'test' check (trigger in ('test', 'opt_out')),
     campaign_id bigint references control.campaigns,        -- whose text a test has
-    body text,                                              -- the text itself, of all others
+    body text,                                              -- the text itself: of all others, and of a step's test
+    attachments bigint[] not null default '{}',             -- what goes with it
     triggered_by_message_id bigint,
     account_id bigint not null references control.telegram_accounts,
     job_id uuid not null unique,
@@ -24,7 +25,7 @@ create table control.single_sends (
     closed_at timestamptz,                                  -- its end was told; set by the gateway
     check (telegram_user_id is not null or handle is not null or phone_hash is not null),
     check ((phone_sealed is null) = (phone_hash is null)),
-    check ((trigger = 'test') = (campaign_id is not null) and (trigger = 'test') = (body is null))
+    check ((trigger = 'test') = (campaign_id is not null) and (trigger = 'test' or body is not null))
 );
 create index single_sends_of_campaign on control.single_sends (campaign_id);
 -- Which accounts have tests to send; a little after the last one too, for copies of its job.

@@ -19,11 +19,16 @@ create table control.steps (
 call control.protect('control.steps');
 call control.audit_changes('control.steps', 'step', p_id => 'step_id');
 grant select, insert, update, delete on control.steps to relaygram_api;
+grant usage on sequence control.steps_step_id_seq to relaygram_api;  -- a new step's identity is its number
 grant select on control.steps to relaygram_dispatcher, relaygram_gateway;
 
 alter table control.campaigns
     add column attachments bigint[] not null default '{}',
-    add column misfire text;  -- why its `scheduled_at` passed without a start
+    add column misfire text,  -- why its `scheduled_at` passed without a start
+    -- Columns of its contacts beside their names, as imports brought them (of a thousand and more not all), and those
+    -- that its texts ask for: compared when it starts.
+    add column contact_columns text[] not null default '{}',
+    add column asks_for text[] not null default '{}';
 
 -- What a message may carry. The bytes rest in chunks of at most 1 MiB.
 create table control.media (
