@@ -146,6 +146,8 @@ create table telegram.waits (
     until timestamptz
 );
 call control.protect('telegram.waits');
+-- PEER_FLOODs in a row. The row stays past its time until a single message, the probe, was accepted.
+alter table telegram.blocks add column strikes int not null default 0;
 grant select, insert, update, delete on telegram.media, telegram.last_inbound, telegram.waits to relaygram_gateway;
 grant select on telegram.last_inbound, telegram.waits to relaygram_dispatcher, relaygram_api;
 create index sends_by_chat on telegram.sends (account_id, telegram_user_id) where telegram_user_id is not null;
