@@ -4,6 +4,8 @@
 PYTHON ?= python3
 DATA ?= .relaygram
 FUZZ_SECONDS ?= 600
+SOAK_PEOPLE ?= 20000
+SOAK_SEED ?= $(shell date +%s)
 UV_VERSION := 0.13.9
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,7 +17,7 @@ export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test test-faults fuzz lint types bench clean
+.PHONY: help install demo up test test-faults soak fuzz lint types bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | while IFS= read -r line; do \
@@ -45,6 +47,9 @@ test: install ## Run the tests, those that kill parts on purpose aside
 
 test-faults: install ## Run the tests that kill parts on purpose
 	@$(BIN)/pytest -m faults
+
+soak: install ## Kill parts at random for as long as SOAK_PEOPLE (20000) take, with SOAK_SEED (any)
+	@RELAYGRAM_SOAK_PEOPLE=$(SOAK_PEOPLE) RELAYGRAM_SOAK_SEED=$(SOAK_SEED) $(BIN)/pytest -m faults tests/faults/test_soak.py
 
 fuzz: install ## Make requests, good and bad, from the OpenAPI document for FUZZ_SECONDS (600), other ones each time
 	@RELAYGRAM_FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/pytest -m faults -s tests/api/test_fuzz.py
