@@ -3,8 +3,9 @@
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from relaygram_common.contracts.delivery import MAX_ID
 from relaygram_common.contracts.states import AccountStatus
 
 
@@ -50,9 +51,10 @@ class ContactEvent(_Event):
 class InboundMessage(_Event):
     """Subject: `message.inbound.<workspace>.<account>`."""
 
-    account_id: int
-    message_id: int
-    from_id: int
+    workspace_id: int = Field(ge=1, le=MAX_ID)
+    account_id: int = Field(ge=1, le=MAX_ID)
+    message_id: int = Field(ge=1, le=MAX_ID)
+    from_id: int = Field(ge=1, le=MAX_ID)
     from_handle: str | None
     from_first_name: str | None
     text: str
