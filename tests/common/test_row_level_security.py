@@ -87,6 +87,8 @@ insert into dispatch.due (job_id, workspace_id, campaign_id, account_id, contact
 insert into dispatch.enrollments (campaign_id, contact_id, workspace_id) values ({campaign}, 1, {workspace});
 insert into dispatch.inbound (account_id, message_id, workspace_id, from_id, decision)
     values ({account}, 1, {workspace}, 1, 'nothing');
+insert into delivery.receipts (account_id, chat_id, kind, message_id, workspace_id, occurred_at)
+    values ({account}, 1, 'read', 1, {workspace}, now());
 insert into dispatch.answers (campaign_id, telegram_user_id, workspace_id, answered_at)
     values ({campaign}, 1, {workspace}, now());
 insert into control.idempotency_keys (workspace_id, user_id, key, route_hash, claim, claimed_until)

@@ -10,3 +10,10 @@ EVENTS = Counter(
 BATCH = Histogram("relaygram_log_batch_events", "Events in one batch", buckets=(1, 5, 20, 50, 200, 500, 1000, 5000))
 WRITE_SECONDS = Histogram("relaygram_log_write_seconds", "Writing one batch, from decoding to commit")
 LAG_SECONDS = Gauge("relaygram_log_lag_seconds", "Age of the newest event written, when it was committed")
+
+RECEIPTS = Counter(
+    "relaygram_log_receipts_total",
+    "Receipts taken from the stream, by what became of them",
+    ["outcome"],  # applied | dead_lettered
+)
+MARKED = Counter("relaygram_log_marked_total", "Messages that were read or replied to", ["state"])

@@ -41,6 +41,7 @@ class Row(NamedTuple):
     entity_id: str | None
     application_id: str | None
     price: dict[str, Any] | None
+    recipient_id: int | None
 
 
 Key = tuple[int, UUID]
@@ -86,4 +87,5 @@ def row_of(event: DeliveryEvent) -> Row | None:
         event.entity_id,
         event.application_id,
         event.price,
+        event.recipient_id,
     )

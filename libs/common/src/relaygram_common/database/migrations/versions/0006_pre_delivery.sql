@@ -12,6 +12,7 @@ create table delivery.messages (
     rank smallint not null,
     attempt int not null,
     account_id bigint,
+    recipient_id bigint,                -- the person's Telegram id, once it is known: the chat, for receipts
     sender_id bigint,
     run_id bigint,
     sender text,
@@ -44,6 +45,9 @@ create index messages_by_status on delivery.messages (campaign_id, status, posit
 create index messages_by_sender on delivery.messages (campaign_id, sender_id, position);
 -- Few rows have a code, so that this costs little; without it a rare code is looked for in the whole log.
 create index messages_by_code on delivery.messages (campaign_id, error_code, position) where error_code is not null;
+-- What receipts apply to: accepted messages of one chat.
+create index messages_in_chat on delivery.messages (account_id, recipient_id, telegram_message_id)
+    where recipient_id is not null and rank >= 4 and channel = 'telegram';
 create unique index messages_by_revision on delivery.messages (campaign_id, revision);
 create unique index messages_of_workspace on delivery.messages (workspace_id, id);
 

@@ -9,7 +9,7 @@ create function delivery.write_messages(
     p_step int[], p_trigger text[], p_body text[], p_content_type text[], p_queued_at timestamptz[], p_sent_at timestamptz[],
     p_read_at timestamptz[], p_replied_at timestamptz[], p_ended_at timestamptz[], p_telegram_message_id bigint[],
     p_triggered_by_message_id bigint[], p_error_code text[], p_error_message text[], p_error_permanent boolean[],
-    p_reference text[], p_entity_id text[], p_application_id text[], p_price jsonb[])
+    p_reference text[], p_entity_id text[], p_application_id text[], p_price jsonb[], p_recipient_id bigint[] default null)
 returns table (campaign_id bigint, revision bigint)
 language plpgsql as $$
 #variable_conflict use_column
@@ -33,11 +33,11 @@ begin
         select * from unnest(p_campaign_id, p_job_id, p_workspace_id, p_channel, p_state, p_rank, p_attempt, p_account_id,
             p_sender_id, p_run_id, p_sender, p_destination, p_step, p_trigger, p_body, p_content_type, p_queued_at, p_sent_at,
             p_read_at, p_replied_at, p_ended_at, p_telegram_message_id, p_triggered_by_message_id, p_error_code,
-            p_error_message, p_error_permanent, p_reference, p_entity_id, p_application_id, p_price)
+            p_error_message, p_error_permanent, p_reference, p_entity_id, p_application_id, p_price, p_recipient_id)
         with ordinality as i (campaign_id, job_id, workspace_id, channel, state, rank, attempt, account_id, sender_id, run_id,
             sender, destination, step, trigger, body, content_type, queued_at, sent_at, read_at, replied_at, ended_at,
             telegram_message_id, triggered_by_message_id, error_code, error_message, error_permanent, reference, entity_id,
-            application_id, price, ordinal)
+            application_id, price, recipient_id, ordinal)
     ),
     -- One probe per event; `old` is the row as it stands, null where there is none. Nothing below joins by position in
     -- the batch: the planner knows nothing of its size and would compare each event with each.
@@ -79,7 +79,8 @@ begin
                case when w.wins then coalesce(i.reference, k.reference) else coalesce(k.reference, i.reference) end as reference,
                case when w.wins then coalesce(i.entity_id, k.entity_id) else coalesce(k.entity_id, i.entity_id) end as entity_id,
                case when w.wins then coalesce(i.application_id, k.application_id) else coalesce(k.application_id, i.application_id) end as application_id,
-               case when w.wins then coalesce(i.price, k.price) else coalesce(k.price, i.price) end as price
+               case when w.wins then coalesce(i.price, k.price) else coalesce(k.price, i.price) end as price,
+               case when k.erased_at is not null then k.recipient_id when w.wins then coalesce(i.recipient_id, k.recipient_id) else coalesce(k.recipient_id, i.recipient_id) end as recipient_id
           from probed i cross join lateral (select (i.old).*) k
           cross join lateral (
               select case when (i.rank, i.attempt) <> (k.rank, k.attempt) then (i.rank, i.attempt) > (k.rank, k.attempt)
@@ -93,12 +94,12 @@ begin
          where (g.state, g.rank, g.attempt, g.account_id, g.sender_id, g.run_id, g.sender, g.destination, g.step, g.trigger, g.body,
                 g.content_type, g.queued_at, g.sent_at, g.read_at, g.replied_at, g.ended_at, g.telegram_message_id,
                 g.triggered_by_message_id, g.error_code, g.error_message, g.error_permanent, g.reference, g.entity_id,
-                g.application_id, g.price)
+                g.application_id, g.price, g.recipient_id)
             is distinct from
                (k.state, k.rank, k.attempt, k.account_id, k.sender_id, k.run_id, k.sender, k.destination, k.step, k.trigger, k.body,
                 k.content_type, k.queued_at, k.sent_at, k.read_at, k.replied_at, k.ended_at, k.telegram_message_id,
                 k.triggered_by_message_id, k.error_code, k.error_message, k.error_permanent, k.reference, k.entity_id,
-                k.application_id, k.price)
+                k.application_id, k.price, k.recipient_id)
     ),
     updated as (
         update delivery.messages m
@@ -109,7 +110,8 @@ begin
                ended_at = g.ended_at, telegram_message_id = g.telegram_message_id,
                triggered_by_message_id = g.triggered_by_message_id, error_code = g.error_code,
                error_message = g.error_message, error_permanent = g.error_permanent, reference = g.reference,
-               entity_id = g.entity_id, application_id = g.application_id, price = g.price
+               entity_id = g.entity_id, application_id = g.application_id, price = g.price,
+               recipient_id = g.recipient_id
           from changed g where m.campaign_id = g.campaign_id and m.job_id = g.job_id
         returning m.campaign_id, m.workspace_id, m.revision, old.rank as old_rank, new.rank as new_rank,
                   old.error_code as old_code, new.error_code as new_code, new.sent_at
@@ -118,14 +120,15 @@ begin
         insert into delivery.messages as m (campaign_id, job_id, id, position, revision, created_at, workspace_id, channel, state, rank,
             attempt, account_id, sender_id, run_id, sender, destination, step, trigger, body, content_type, queued_at, sent_at,
             read_at, replied_at, ended_at, telegram_message_id, triggered_by_message_id, error_code, error_message,
-            error_permanent, reference, entity_id, application_id, price, erased_at)
+            error_permanent, reference, entity_id, application_id, price, recipient_id, erased_at)
         select f.campaign_id, f.job_id, v_last.last_id + f.nth, coalesce(c.last_position, 0) + f.nth_in_campaign,
                v_last.last_revision + f.nth, v_now + f.nth * interval '1 microsecond', f.workspace_id, f.channel, f.state, f.rank,
                f.attempt, f.account_id, f.sender_id, f.run_id, f.sender,
                case when f.erased_at is null then f.destination end, f.step, f.trigger,
                case when f.erased_at is null then f.body end, f.content_type,
                f.queued_at, f.sent_at, f.read_at, f.replied_at, f.ended_at, f.telegram_message_id, f.triggered_by_message_id,
-               f.error_code, f.error_message, f.error_permanent, f.reference, f.entity_id, f.application_id, f.price, f.erased_at
+               f.error_code, f.error_message, f.error_permanent, f.reference, f.entity_id, f.application_id, f.price,
+               case when f.erased_at is null then f.recipient_id end, f.erased_at
           from fresh f left join delivery.campaign_counters c on c.campaign_id = f.campaign_id
         returning m.campaign_id, m.workspace_id, m.revision, null::smallint as old_rank, m.rank as new_rank,
                   null::text as old_code, m.error_code as new_code, m.sent_at

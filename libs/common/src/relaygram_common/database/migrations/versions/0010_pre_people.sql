@@ -190,7 +190,7 @@ $$;
 
 -- The log's texts and addresses: of these contacts of these campaigns, pair by pair (campaign 0: test sends), and of what
 -- was sent outside of campaigns to these destinations. Rows stay, and take a new revision, so that feeds show the change.
--- Returns their jobs. (A few rows of a large table, whose statistics may be those of an empty one: probes only.)
+-- Who is erased has no receipts any more. Returns their jobs. (A few rows of a large table, whose statistics may be those of an empty one: probes only.)
 create index messages_outside_campaigns on delivery.messages (workspace_id, destination) where campaign_id = 0;
 create function delivery.erase_messages(p_campaigns bigint[], p_contacts bigint[], p_destinations text[])
 returns setof uuid
@@ -218,9 +218,11 @@ begin
         select f.campaign_id, f.job_id, row_number() over (order by f.id) as nth from found f
     ), erased as (
         update delivery.messages m
-           set body = null, destination = null, erased_at = clock_timestamp(), revision = v_last.last_revision + n.nth
+           set body = null, destination = null, recipient_id = null, erased_at = clock_timestamp(), revision = v_last.last_revision + n.nth
           from numbered n where m.campaign_id = n.campaign_id and m.job_id = n.job_id
-        returning m.campaign_id, m.job_id, m.revision
+        returning m.campaign_id, m.job_id, m.revision, old.account_id, old.recipient_id
+    ), receipts_erased as (
+        delete from delivery.receipts r using erased e where r.account_id = e.account_id and r.chat_id = e.recipient_id
     ), counted as (
         update delivery.campaign_counters k set last_revision = e.revision
           from (select e.campaign_id, max(e.revision) as revision from erased e group by e.campaign_id) e
