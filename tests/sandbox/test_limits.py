@@ -1,5 +1,6 @@
 """What the sandbox tolerates when it is told to tolerate less."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -52,3 +53,37 @@ async def test_a_new_account_may_write_to_few_strangers(sandbox: SandboxProcess)
         body = {"to_id": client.profile["id"], "text": "write to me"}
         await sandbox.post(f"/users/{people[2]['id']}/messages", body)
         await _send(client, "third")
+
+
+async def test_who_does_not_wait_as_told_is_told_again(sandbox: SandboxProcess) -> None:
+    await sandbox.put("/limits", messages_per_second=2)
+    async with sandbox.account() as client:
+        for _ in range(2):
+            await _send(client, "me")
+        started = asyncio.get_running_loop().time()
+        refused = 0
+        while True:
+            try:
+                await _send(client, "me")
+                break
+            except errors.FloodWaitError:
+                refused += 1
+        assert refused > 1
+        # The wait was told when the first of them was refused, so it ends a second after that and not sooner.
+        assert asyncio.get_running_loop().time() - started >= 0.98
+
+
+async def test_only_strangers_count_for_a_new_account(sandbox: SandboxProcess) -> None:
+    people = [await sandbox.person(username=name) for name in ("friend", "stranger", "another")]
+    await sandbox.put("/limits", new_account_hourly=1)
+    async with sandbox.account() as client:
+        body = {"to_id": client.profile["id"], "text": "hello"}
+        await sandbox.post(f"/users/{people[0]['id']}/messages", body)
+        for _ in range(3):
+            await _send(client, "friend")
+        await _send(client, "stranger")
+        await sandbox.kill()
+        await sandbox.start()
+        with pytest.raises(errors.PeerFloodError):
+            await _send(client, "another")
+        await _send(client, "friend")

@@ -128,6 +128,8 @@ async def test_bots_are_limited_as_on_telegram(sandbox: SandboxProcess) -> None:
             functions.messages.GetHistoryRequest(peer, 0, None, 0, 10, 0, 0, 0),
             functions.contacts.ResolvePhoneRequest("15550300"),
             functions.contacts.ImportContactsRequest([]),
+            functions.messages.GetDialogsRequest(None, 0, types.InputPeerEmpty(), 10, 0),
+            functions.messages.GetPeerDialogsRequest([types.InputDialogPeer(peer)]),
         ):
             with pytest.raises(errors.BotMethodInvalidError):
                 await bot(request)

@@ -43,7 +43,7 @@ CREATE TABLE IF NOT EXISTS messages (
     to_id INTEGER NOT NULL,
     random_id INTEGER,
     text TEXT NOT NULL,
-    media TEXT,
+    media TEXT,               -- JSON: which file, and what the record shows of it
     reply_to INTEGER,         -- seq of the message that this one answers
     date REAL NOT NULL,
     direction TEXT NOT NULL CHECK (direction IN ('outbound', 'inbound')),
@@ -52,6 +52,30 @@ CREATE TABLE IF NOT EXISTS messages (
     from_pts INTEGER NOT NULL,
     to_pts INTEGER NOT NULL,
     entities BLOB
+);
+
+-- Photos and documents. Their bytes are not kept: size and hash are what the record needs.
+CREATE TABLE IF NOT EXISTS files (
+    id INTEGER PRIMARY KEY,
+    uploader_id INTEGER NOT NULL,
+    upload_id INTEGER NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('photo', 'document')),
+    size INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    mime_type TEXT NOT NULL,
+    file_name TEXT,
+    width INTEGER NOT NULL,
+    height INTEGER NOT NULL,
+    attributes BLOB
+);
+
+-- Until a file is made of them.
+CREATE TABLE IF NOT EXISTS file_parts (
+    account_id INTEGER NOT NULL,
+    upload_id INTEGER NOT NULL,
+    part INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    PRIMARY KEY (account_id, upload_id, part)
 );
 
 -- Read receipts take a pts of their own in the account that is told.

@@ -19,6 +19,8 @@ _WORLD_TABLES = (
     "messages",
     "reads",
     "wire",
+    "files",
+    "file_parts",
     "faults",
     "intentions",
 )

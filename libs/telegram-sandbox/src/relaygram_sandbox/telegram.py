@@ -11,7 +11,7 @@ from relaygram_sandbox.protocol.server import MTProtoServer
 from relaygram_sandbox.protocol.session import Session
 from relaygram_sandbox.views import Views
 from relaygram_sandbox.world.account import Account, Message
-from relaygram_sandbox.world.limits import Attempt, Limits, refusal
+from relaygram_sandbox.world.limits import FLOOD_WAIT_SECONDS, Attempt, Limits, is_too_fast, refusal
 from relaygram_sandbox.world.statistics import HOUR_SECONDS
 from relaygram_sandbox.world.world import World
 
@@ -26,8 +26,9 @@ class Telegram:
         self.keys = keys
         self.server = server
         self.faults = faults
+        self._flood_until: dict[int, float] = {}
         self.intentions = Intentions(world.store, self._carry_out)
-        self.views = Views(world.directory, world.record)
+        self.views = Views(world.directory, world.record, world.files)
 
     def account(self, user_id: int) -> Account | None:
         """The person with this id."""
@@ -43,6 +44,7 @@ class Telegram:
         arrived_at: float,
         reply_to: int | None,
         entities: bytes | None,
+        media: str | None = None,
         session: Session,
     ) -> Message:
         """Accept a client's message, tell everybody whom it concerns, and let the recipient react."""
@@ -55,8 +57,10 @@ class Telegram:
             random_id=random_id,
             reply_to=reply_to,
             entities=entities,
+            media=media,
         )
-        self.world.statistics.count_accepted(sender.id, arrived_at)
+        is_stranger = recipient is not sender and not sender.has_heard_from(recipient.id)
+        self.world.statistics.count_accepted(sender.id, arrived_at, to_stranger=is_stranger)
         self._push_message(sender, message, but=session)
         if recipient is not sender:
             self._push_message(recipient, message)
@@ -116,20 +120,24 @@ class Telegram:
         attempt = Attempt(
             at=at,
             sent_in_last_second=pace.count_since(at - 1.0),
-            sent_in_last_hour=pace.count_since(at - HOUR_SECONDS),
+            flood_until=self._flood_until.get(sender.id, 0.0),
+            strangers_in_last_hour=self.world.statistics.strangers_since(sender.id, at - HOUR_SECONDS),
             first_sent_at=pace.first,
             last_sent_to_peer_at=self.world.record.last_sent_at(sender, recipient.id),
             peer_has_written=sender.has_heard_from(recipient.id),
         )
         name = refusal(limits, attempt)
+        if is_too_fast(limits, attempt) and at >= attempt.flood_until:
+            self._flood_until[sender.id] = at + FLOOD_WAIT_SECONDS
         if name is not None:
             raise TelegramError(name)
 
     def reset(self) -> None:
         """An empty world; connected clients find that they are logged in as nobody."""
         self.intentions.clear()
+        self._flood_until.clear()
         self.world.reset()
-        self.views = Views(self.world.directory, self.world.record)
+        self.views = Views(self.world.directory, self.world.record, self.world.files)
         self.faults.load()
         self.keys.log_out_all()
         self.server.outbox.soon()

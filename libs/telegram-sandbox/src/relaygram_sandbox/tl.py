@@ -12,8 +12,9 @@ from telethon.tl.core import GzipPacked
 
 from relaygram_sandbox.errors import TelegramError
 
-__all__ = ["LAYER", "Unwrapped", "method_name", "read_request", "result_body", "unwrap", "vector"]
+__all__ = ["DC_ID", "LAYER", "Unwrapped", "method_name", "read_request", "result_body", "unwrap", "vector"]
 
+DC_ID = 2  # the only data centre there is
 _TRUE, _FALSE = struct.pack("<I", 0x997275B5), struct.pack("<I", 0xBC799737)
 _VECTOR = 0x1CB5C415
 _RPC_RESULT = 0xF35C6D01

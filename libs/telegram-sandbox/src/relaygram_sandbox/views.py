@@ -1,5 +1,6 @@
 """TL objects made on demand from the rows of the world, as one account sees them."""
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -7,17 +8,20 @@ from telethon.extensions import BinaryReader
 from telethon.tl import types
 
 from relaygram_sandbox import clock
+from relaygram_sandbox.tl import DC_ID
 from relaygram_sandbox.world.account import Account, Message, Read
 from relaygram_sandbox.world.directory import Directory
+from relaygram_sandbox.world.files import Files, StoredFile
 from relaygram_sandbox.world.record import Record
 
 
 class Views:
     """Builds what clients are shown."""
 
-    def __init__(self, directory: Directory, record: Record) -> None:
+    def __init__(self, directory: Directory, record: Record, files: Files) -> None:
         self._directory = directory
         self._record = record
+        self._files = files
 
     def user(self, viewer: Account, target: Account) -> Any:
         """A person as this account sees it, with the access hash made for it alone."""
@@ -54,13 +58,32 @@ class Views:
             message=message.text,
             out=is_out or None,
             entities=entities,
+            media=self._attached(owner, message),
             reply_to=self._reply_header(owner, message),
         )
 
     def new_message(self, owner: Account, message: Message) -> Any:
         """The update that tells the account of a message."""
-        update = types.UpdateNewMessage(self.message(owner, message), message.pts_for(owner.id), 1)
-        return self.updates(owner, [update], [message.peer_of(owner.id)], message.date)
+        return self.updates(owner, [self.message_update(owner, message)], [message.peer_of(owner.id)], message.date)
+
+    def message_update(self, owner: Account, message: Message) -> Any:
+        """The bare update of a message."""
+        return types.UpdateNewMessage(self.message(owner, message), message.pts_for(owner.id), 1)
+
+    def media(self, viewer: Account, file: StoredFile) -> Any:
+        """A file as this account may refer to it, with a reference that is fresh."""
+        now = clock.now()
+        access_hash = self._files.access_hash(viewer.id, file.id)
+        reference = self._files.reference(viewer.id, file.id, now)
+        if file.kind == "photo":
+            size = types.PhotoSize("x", file.width, file.height, file.size)
+            photo = types.Photo(file.id, access_hash, reference, clock.as_datetime(now), [size], DC_ID)
+            return types.MessageMediaPhoto(photo=photo)
+        attributes = BinaryReader(file.attributes).tgread_object() if file.attributes else []
+        document = types.Document(
+            file.id, access_hash, reference, clock.as_datetime(now), file.mime_type, file.size, DC_ID, attributes
+        )
+        return types.MessageMediaDocument(document=document)
 
     def read(self, owner: Account, read: Read) -> Any:
         """The update that tells the account how far a conversation was read."""
@@ -76,6 +99,11 @@ class Views:
     def updates(self, viewer: Account, updates: list[Any], ids: Iterable[int], date: float) -> Any:
         """Updates with the people they speak of; seq 0 says that it is not to be checked."""
         return types.Updates(updates, self.users(viewer, ids), [], clock.as_datetime(date), 0)
+
+    def _attached(self, owner: Account, message: Message) -> Any:
+        if message.media is None:
+            return None
+        return self.media(owner, self._files[json.loads(message.media)["file_id"]])
 
     def _reply_header(self, owner: Account, message: Message) -> Any:
         if message.reply_to is None:

@@ -168,6 +168,7 @@ class SettingsChange(Body):
     strict_sessions: bool = True
     random_id_policy: Literal["error", "replay"] = "error"
     random_id_memory_seconds: Seconds | None = None
+    file_reference_seconds: Seconds | None = None
 
 
 class LimitsChange(Body):

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from relaygram_sandbox.control.access import PersonInPath, Running, known_person
 from relaygram_sandbox.control.models import InboundMessage, NewUser, NewUsers, ReadMark, UserChange
 from relaygram_sandbox.control.record import message_as_json
-from relaygram_sandbox.rpc.help import DC_ID
+from relaygram_sandbox.tl import DC_ID
 from relaygram_sandbox.world.directory import TakenError, phone_digits
 
 router = APIRouter(tags=["people"])

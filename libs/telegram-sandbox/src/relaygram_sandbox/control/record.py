@@ -42,11 +42,19 @@ def message_as_json(message: Message, reply_to: int | None) -> dict[str, Any]:
         "to_id": message.to_id,
         "random_id": message.random_id,
         "text": message.text,
-        "media": message.media,
+        "media": _media_as_json(message.media),
         "reply_to": reply_to,
         "date": clock.as_iso(message.date),
         "direction": message.direction,
     }
+
+
+def _media_as_json(media: str | None) -> dict[str, Any] | None:
+    if media is None:
+        return None
+    shown: dict[str, Any] = json.loads(media)
+    del shown["file_id"]
+    return shown
 
 
 def _page(sandbox: Sandbox, after: int, from_id: int | None, to_id: int | None, limit: int) -> list[dict[str, Any]]:

@@ -7,8 +7,7 @@ from telethon.tl import functions, types
 
 from relaygram_sandbox import clock
 from relaygram_sandbox.rpc.registry import Call, answers
-
-DC_ID = 2
+from relaygram_sandbox.tl import DC_ID
 
 
 @answers(functions.help.GetConfigRequest, needs_login=False)

@@ -7,8 +7,9 @@ from telethon.tl import functions, types
 from relaygram_sandbox import clock
 from relaygram_sandbox.errors import TelegramError
 from relaygram_sandbox.rpc.registry import Call, answers
+from relaygram_sandbox.rpc.sending import answered_seq, earlier_message, utf16_units
 from relaygram_sandbox.tl import vector
-from relaygram_sandbox.world.account import Account, Message
+from relaygram_sandbox.world.account import Message
 
 _MAX_UTF16_UNITS = 4096
 
@@ -16,33 +17,8 @@ _MAX_UTF16_UNITS = 4096
 def _check_text(text: str) -> None:
     if not text.strip():
         raise TelegramError("MESSAGE_EMPTY")
-    if len(text.encode("utf-16-le", "surrogatepass")) // 2 > _MAX_UTF16_UNITS:
+    if utf16_units(text) > _MAX_UTF16_UNITS:
         raise TelegramError("MESSAGE_TOO_LONG")
-
-
-def _earlier(call: Call, sender: Account, random_id: int) -> Message | None:
-    """The message that this random_id made, as long as it is remembered."""
-    remembered = sender.random_ids.get(random_id)
-    if remembered is None:
-        return None
-    seq, accepted_at = remembered
-    memory = call.telegram.world.settings.random_id_memory_seconds
-    if memory is not None and call.request.arrived_at - accepted_at > memory:
-        return None
-    if call.telegram.world.settings.random_id_policy == "error":
-        raise TelegramError("RANDOM_ID_DUPLICATE")
-    return call.telegram.world.record.message(seq)
-
-
-def _answered_seq(call: Call, sender: Account, recipient: Account, reply_to: Any) -> int | None:
-    if reply_to is None:
-        return None
-    found = None
-    if isinstance(reply_to, types.InputReplyToMessage):
-        found = call.telegram.world.record.by_message_id(sender, reply_to.reply_to_msg_id)
-    if found is None or found.peer_of(sender.id) != recipient.id:
-        raise TelegramError("REPLY_MESSAGE_ID_INVALID")
-    return found.seq
 
 
 def _sent(message: Message, request: Any) -> Any:
@@ -61,9 +37,8 @@ def send_message(call: Call, request: Any) -> Any:
     """Accept a text, unless Telegram would not."""
     sender = call.account
     recipient = call.user(request.peer)
-    earlier = _earlier(call, sender, request.random_id)
+    earlier = earlier_message(call, sender, request.random_id)
     if earlier is not None:
-        call.is_duplicate = True
         return _sent(earlier, request)
     call.telegram.refuse_unless_writable(sender, recipient)
     _check_text(request.message)
@@ -74,7 +49,7 @@ def send_message(call: Call, request: Any) -> Any:
         request.message,
         random_id=request.random_id,
         arrived_at=call.request.arrived_at,
-        reply_to=_answered_seq(call, sender, recipient, request.reply_to),
+        reply_to=answered_seq(call, sender, recipient, request.reply_to),
         entities=vector(request.entities) if request.entities else None,
         session=call.request.session,
     )

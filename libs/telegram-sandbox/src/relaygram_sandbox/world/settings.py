@@ -14,6 +14,8 @@ class Settings:
     """`error` refuses a repeated random_id, `replay` repeats the first answer."""
     random_id_memory_seconds: float | None = None
     """How long a random_id is remembered; None is for ever."""
+    file_reference_seconds: float | None = None
+    """How long a file can be referred to by the same reference; None is for ever."""
 
     def as_json(self) -> dict[str, Any]:
         """All settings by name."""

@@ -53,11 +53,19 @@ class Statistics:
         self.random_id_duplicates = 0
         self.refused: Counter[str] = Counter()
         self.paces: dict[int, Pace] = {}
+        self._to_strangers: dict[int, Pace] = {}
 
-    def count_accepted(self, account_id: int, at: float) -> None:
-        """A client's message was accepted."""
+    def count_accepted(self, account_id: int, at: float, *, to_stranger: bool) -> None:
+        """A client's message was accepted; a stranger never wrote to the account before."""
         self.accepted += 1
         self.pace_of(account_id).add(at)
+        if to_stranger:
+            self._to_strangers.setdefault(account_id, Pace()).add(at)
+
+    def strangers_since(self, account_id: int, at: float) -> int:
+        """How many messages to strangers the account has sent after that time."""
+        pace = self._to_strangers.get(account_id)
+        return pace.count_since(at) if pace is not None else 0
 
     def pace_of(self, account_id: int) -> Pace:
         """The arrivals of an account."""

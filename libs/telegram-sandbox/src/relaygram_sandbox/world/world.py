@@ -7,12 +7,13 @@ from typing import Any
 
 from relaygram_sandbox.store import Store
 from relaygram_sandbox.world.directory import Directory
+from relaygram_sandbox.world.files import Files
 from relaygram_sandbox.world.limits import Limits
 from relaygram_sandbox.world.record import Record
 from relaygram_sandbox.world.settings import Settings
 from relaygram_sandbox.world.statistics import Statistics
 
-SEND_METHODS = ("messages.sendMessage",)
+SEND_METHODS = ("messages.sendMessage", "messages.sendMedia")
 
 
 class World:
@@ -20,6 +21,7 @@ class World:
 
     directory: Directory
     record: Record
+    files: Files
     settings: Settings
     limits: Limits
     statistics: Statistics
@@ -59,14 +61,19 @@ class World:
         self.settings = Settings(**json.loads(self.store.get_meta("settings") or "{}"))
         self.limits = Limits(**json.loads(self.store.get_meta("limits") or "{}"))
         self.directory = Directory(self.store, self._secret, self._open_world)
+        self.files = Files(self.store, self._secret)
         self.record = Record(self.store, self.directory)
         self.statistics = self._count_again()
 
     def _count_again(self) -> Statistics:
         statistics = Statistics()
-        accepted = "SELECT from_id, date FROM messages WHERE direction = 'outbound' ORDER BY seq"
-        for account_id, date in self.store.iterate(accepted):
-            statistics.count_accepted(account_id, date)
+        have_written: set[tuple[int, int]] = set()
+        everything = "SELECT from_id, to_id, date, direction FROM messages ORDER BY seq"
+        for from_id, to_id, date, direction in self.store.iterate(everything):
+            if direction == "outbound":
+                is_stranger = from_id != to_id and (to_id, from_id) not in have_written
+                statistics.count_accepted(from_id, date, to_stranger=is_stranger)
+            have_written.add((from_id, to_id))
         marks = ",".join("?" * len(SEND_METHODS))
         attempts = f"SELECT outcome, error, count(*) FROM wire WHERE method IN ({marks}) GROUP BY 1, 2"  # noqa: S608 - marks
         for outcome, error, count in self.store.iterate(attempts, *SEND_METHODS):
