@@ -34,10 +34,12 @@ class Admitted:
     is_retry: bool
     decided_at: datetime | None
     sent_body: str | None
+    sent_chat: int | None
     telegram_message_id: int | None
     code: str | None
     message: str | None
     template: str | None
+    attachments: tuple[int, ...]  # media that go with the text
     first_name: str | None
     last_name: str | None
     columns: Mapping[str, str | None]
@@ -49,6 +51,7 @@ class Admitted:
     reference: str | None
     entity_id: str | None
     application_id: str | None
+    quiet_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +108,11 @@ class Ledger:
         """
         try:
             async with self._pool.acquire() as connection, connection.transaction():
-                rows = await self._judged(connection, jobs)
+                rows = await connection.fetch(_sql["admit"], *self._who, *_columns_of(jobs))
                 admitted = {row["job_id"]: _admitted(row) for row in rows}
+                await self._defer(
+                    connection, [job for job in jobs if admitted[job.job_id].decision == "quiet"], admitted
+                )
                 bodies = await self._keep_bodies(
                     connection, {job: one for job, one in admitted.items() if one.decision == "send"}, text_of
                 )
@@ -114,24 +120,21 @@ class Ledger:
             raise _translated(error) from error
         return admitted, bodies
 
-    async def _judged(self, connection: Any, jobs: Sequence[SendJob]) -> list[asyncpg.Record]:
-        who = (self._account_id, self._term, self._max_attempts)
-        tests = [job for job in jobs if not job.campaign_id]
-        rows: list[asyncpg.Record] = []
-        if tests:
-            jobs = [job for job in jobs if job.campaign_id]
-            contacts = [job.contact_id for job in tests]
-            rows = await connection.fetch(_sql["admit_singles"], *who, [job.job_id for job in tests], contacts)
+    @property
+    def _who(self) -> tuple[int, int, int]:
+        return self._account_id, self._term, self._max_attempts
+
+    async def _defer(self, connection: Any, jobs: Sequence[SendJob], admitted: Mapping[UUID, Admitted]) -> None:
+        """People whose quiet hours these are: their messages are due when they end."""
         if jobs:
-            rows += await connection.fetch(
-                _sql["admit"],
-                *who,
+            await connection.execute(
+                _sql["defer"],
                 [job.job_id for job in jobs],
                 [job.campaign_id for job in jobs],
+                [job.account_id for job in jobs],
                 [job.contact_id for job in jobs],
-                [job.step for job in jobs],
+                [admitted[job.job_id].quiet_until for job in jobs],
             )
-        return rows
 
     async def _keep_bodies(
         self, connection: Any, sends: Mapping[UUID, Admitted], text_of: Callable[[Admitted], str]
@@ -240,6 +243,20 @@ class Ledger:
             raise _translated(error) from error
 
 
+def _columns_of(jobs: Sequence[SendJob]) -> tuple[list[Any], ...]:
+    return (
+        [job.job_id for job in jobs],
+        [job.campaign_id for job in jobs],
+        [job.contact_id for job in jobs],
+        [job.step for job in jobs],
+        [job.step_identity for job in jobs],
+        [job.follow_up for job in jobs],
+        [job.trigger for job in jobs],
+        [job.triggered_by_message_id for job in jobs],
+        [job.expires_at for job in jobs],
+    )
+
+
 def _translated(error: asyncpg.PostgresError) -> Exception:
     return TermLostError(str(error)) if error.sqlstate == TERM_LOST_SQLSTATE else error
 
@@ -256,10 +273,12 @@ def _admitted(row: asyncpg.Record) -> Admitted:
         is_retry=row["last_at"] is not None,
         decided_at=row["decided_at"],
         sent_body=row["sent_body"],
+        sent_chat=row["sent_chat"],
         telegram_message_id=row["telegram_message_id"],
         code=row["code"],
         message=row["message"],
         template=row["template"],
+        attachments=tuple(row["attachments"] or ()),
         first_name=row["first_name"],
         last_name=row["last_name"],
         columns=row["columns"] or {},
@@ -271,4 +290,5 @@ def _admitted(row: asyncpg.Record) -> Admitted:
         reference=row["reference"],
         entity_id=row["entity_id"],
         application_id=row["application_id"],
+        quiet_until=row["quiet_until"],
     )

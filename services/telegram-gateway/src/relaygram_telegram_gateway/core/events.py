@@ -1,7 +1,7 @@
 """The delivery events of the gateway: the whole row each time, from the job and its line in the ledger."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from relaygram_common.contracts.delivery import DeliveryError, DeliveryEvent, delivery_event
 from relaygram_common.contracts.jobs import SendJob
@@ -32,12 +32,22 @@ class Line:
     message: str | None = None
 
 
+# The message that was to be answered is too old by now.
+TRIGGER_EXPIRED = "TRIGGER_EXPIRED"
+# After these an event is not the last one.
+_PASSING = frozenset({MessageState.RETRYING, MessageState.DEFERRED})
 _STATES = {"accepted": MessageState.SENT, "refused": MessageState.FAILED, "dropped": MessageState.DISCARDED}
 
 
-def state_of(ledger_state: str) -> MessageState:
+def state_of(ledger_state: str, code: str | None = None) -> MessageState:
     """The message state that a final ledger state means."""
-    return _STATES[ledger_state]
+    return MessageState.EXPIRED if code == TRIGGER_EXPIRED else _STATES[ledger_state]
+
+
+def quiet_line(attempt: int, now: datetime, until: datetime) -> Line:
+    """Put off, not decided: `deferred` changes no state."""
+    message = f"Quiet hours until {until.astimezone(UTC).strftime('%Y-%m-%d %H:%M')} UTC."
+    return Line(MessageState.DEFERRED, attempt, now, None, code="QUIET_HOURS", message=message)
 
 
 def sender_name(handle: str | None, telegram_user_id: int | None) -> str | None:
@@ -51,9 +61,7 @@ def event_for(job: SendJob, person: Person, line: Line, *, sender: str | None) -
     """One event."""
     error = None
     if line.code is not None:
-        error = DeliveryError(
-            code=line.code, message=line.message or line.code, permanent=line.state is not MessageState.RETRYING
-        )
+        error = DeliveryError(code=line.code, message=line.message or line.code, permanent=line.state not in _PASSING)
     return delivery_event(
         job=job.job_id,
         state=line.state,
@@ -71,6 +79,8 @@ def event_for(job: SendJob, person: Person, line: Line, *, sender: str | None) -
         body=line.body,
         content_type="text",
         queued_at=job.queued_at,
+        recipient_id=person.telegram_user_id,
+        triggered_by_message_id=job.triggered_by_message_id,
         telegram_message_id=line.telegram_message_id,
         error=error,
         reference=person.reference,

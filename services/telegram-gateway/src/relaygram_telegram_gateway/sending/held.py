@@ -71,6 +71,11 @@ class Held:
         self.may_be_on_wire = self.was_on_wire
 
     @property
+    def deliveries(self) -> int:
+        """How often the stream gave it to somebody."""
+        return max(message.metadata.num_delivered for message in self.messages.values())
+
+    @property
     def never_left(self) -> bool:
         """Its only admission was ours and nothing of it left: the ledger may forget it."""
         return self.admitted is not None and self.admitted.attempt == 1 and not self.may_be_on_wire
@@ -95,5 +100,6 @@ class Held:
         one = self.admitted
         if one is None:
             return Person(None, None, None, None, None)
-        user_id = one.contact_user_id if one.contact_user_id is not None else (self.peer.user_id if self.peer else None)
+        met = self.peer.user_id if self.peer else None
+        user_id = next((known for known in (one.sent_chat, met, one.contact_user_id) if known is not None), None)
         return Person(one.contact_handle, user_id, one.reference, one.entity_id, one.application_id)

@@ -32,6 +32,7 @@ _ADMIT_AT_ONCE = 500
 _GATHER_SECONDS = 0.01
 _MAX_RESOLVING_SLOWLY = 100
 _GIVEN_BACK_SECONDS = 10.0
+_UNDECIDED_FIRST_SECONDS, _UNDECIDED_CAP_SECONDS = 0.25, 10.0
 
 
 class Intake:
@@ -181,6 +182,11 @@ class Intake:
             case "paused":
                 give_back(self._work, [held], delay_seconds=1.0)
                 self._work.tools.read_states()
+            case "undecided":
+                # Not kept in hand: it would take the place of messages to others.
+                give_back(self._work, [held], delay_seconds=_undecided_pause(held.deliveries))
+            case "quiet":
+                self._recorder.defer(held)
             case "foreign":
                 self._recorder.let_go(held)
             case _ if one.ledger_state == "dropped":
@@ -218,9 +224,9 @@ def _last_word(held: Held, one: Admitted) -> Entry:
     if one.decision == "exhausted":
         message = f"Tried {one.attempt} times without an answer."
         return Entry(held.job.job_id, "refused", code="NETWORK", message=message)
-    messages = {
-        "stopped": "The campaign was stopped before this message was sent.",
-        "suppressed": "The person is on the suppression list.",
-        "gone": "The campaign or the contact no longer exists.",
-    }
-    return Entry(held.job.job_id, "dropped", code=one.decision.upper(), message=messages.get(one.decision))
+    return Entry(held.job.job_id, "dropped", code=one.code, message=one.message)
+
+
+def _undecided_pause(deliveries: int) -> float:
+    """Decided within a moment as a rule; with the dispatcher away its jobs should not go round and round."""
+    return float(min(_UNDECIDED_CAP_SECONDS, _UNDECIDED_FIRST_SECONDS * 2 ** min(deliveries - 1, 10)))

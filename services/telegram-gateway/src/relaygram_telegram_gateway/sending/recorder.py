@@ -16,7 +16,7 @@ from relaygram_common.jetstream.acks import ack_all
 from relaygram_common.jetstream.publisher import Outgoing
 from relaygram_common.tasks import cancel_and_wait
 from relaygram_telegram_gateway.adapters.pg_ledger import Entry, Recorded
-from relaygram_telegram_gateway.core.events import Line, event_for, state_of
+from relaygram_telegram_gateway.core.events import Line, event_for, quiet_line, state_of
 from relaygram_telegram_gateway.metrics import SENDS
 from relaygram_telegram_gateway.sending.held import Held
 from relaygram_telegram_gateway.sending.work import TRANSIENT, Work
@@ -72,10 +72,15 @@ class Recorder:
         """Decided before: its event again, from the ledger."""
         one = held.line
         line = Line(
-            state_of(one.ledger_state or ""), one.attempt, one.decided_at or datetime.now(UTC),
+            state_of(one.ledger_state or "", one.code), one.attempt, one.decided_at or datetime.now(UTC),
             one.sent_body, one.telegram_message_id, one.code, one.message,
         )  # fmt: skip
         self._tell(_Told(held, line))
+
+    def defer(self, held: Held) -> None:
+        """In quiet hours: its due row is written, so that it is told and acknowledged."""
+        one, now = held.line, datetime.now(UTC)
+        self._tell(_Told(held, quiet_line(one.attempt, now, one.quiet_until or now)))
 
     def let_go(self, held: Held) -> None:
         """Nothing to tell of it: only to be acknowledged."""
@@ -183,7 +188,7 @@ class Recorder:
 
 
 def _line(held: Held, entry: Entry, row: Recorded) -> Line:
-    state = MessageState.RETRYING if row.state == "sending" else state_of(row.state)
+    state = MessageState.RETRYING if row.state == "sending" else state_of(row.state, entry.code)
     return Line(
         state, row.attempt, row.decided_at or datetime.now(UTC), held.text, entry.message_id, entry.code, entry.message
     )

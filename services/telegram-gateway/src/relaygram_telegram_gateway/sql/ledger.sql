@@ -2,13 +2,13 @@
 -- May these jobs be sent, as things stand now? Ages by the clock that wrote the times.
 select a.*, extract(epoch from clock_timestamp() - a.first_at)::float8 as age_seconds,
        extract(epoch from a.first_at)::float8 as first_at_epoch
-  from telegram.admit($1::int8, $2::int8, $3::int4, $4::uuid[], $5::int8[], $6::int8[], $7::int4[]) a;
+  from telegram.admit($1::int8, $2::int8, $3::int4, $4::uuid[], $5::int8[], $6::int8[], $7::int4[], $8::int8[], $9::int4[],
+                      $10::text[], $11::int8[], $12::timestamptz[]) a;
 
--- name: admit_singles
--- The same of test sends: they have rows of their own, and their campaign may be in any state.
-select a.*, extract(epoch from clock_timestamp() - a.first_at)::float8 as age_seconds,
-       extract(epoch from a.first_at)::float8 as first_at_epoch
-  from telegram.admit_singles($1::int8, $2::int8, $3::int4, $4::uuid[], $5::int8[]) a;
+-- name: defer
+-- In quiet hours now: due again when these are over. In the same transaction as admit(), and before the jobs are
+-- acknowledged.
+select dispatch.defer($1::uuid[], $2::int8[], $3::int8[], $4::int8[], $5::timestamptz[]);
 
 -- name: close_singles
 -- Their ends are told: their queue need not be looked at for them any more.
