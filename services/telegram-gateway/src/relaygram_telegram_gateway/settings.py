@@ -51,6 +51,9 @@ class GatewaySettings(ServiceSettings):
     reconnect_cap_seconds: float = Field(default=15.0, gt=0)
     network_retry_first_seconds: float = Field(default=1.0, gt=0)
     in_progress_seconds: float = Field(default=2.0, gt=0)
+    # PEER_FLOOD: how long the account writes to nobody who did not write first; doubles with each in a row.
+    peer_flood_first_seconds: float = Field(default=3600.0, gt=0)
+    peer_flood_cap_seconds: float = Field(default=86400.0, gt=0)
     # A wait of the account longer than this: jobs in hand are given back.
     hold_seconds: float = Field(default=10.0, gt=0)
 

@@ -8,8 +8,10 @@ from typing import Any
 import asyncpg
 
 from relaygram_common.database.statements import Statements
+from relaygram_telegram_gateway.adapters.pg_ledger import TERM_LOST_SQLSTATE, TermLostError
 from relaygram_telegram_gateway.core.campaign_states import CampaignState
 from relaygram_telegram_gateway.core.limits import Limits, parse_limits
+from relaygram_telegram_gateway.core.waits import Waiting
 
 _sql = Statements("relaygram_telegram_gateway")
 
@@ -62,8 +64,9 @@ class Block:
 
     method: str
     code: str
-    seconds: float
+    seconds: float  # from now; negative when it is over
     until: datetime
+    strikes: int
 
 
 class AccountRows:
@@ -149,17 +152,38 @@ class AccountRows:
         return int(await self._pool.fetchval(_sql["take_term"], account.workspace_id, account.id, owner))
 
     async def blocks(self, account_id: int) -> list[Block]:
-        """Methods that are closed now."""
+        """Methods that are closed now, and what is to be tried with care."""
         rows = await self._pool.fetch(_sql["blocks"], account_id)
-        return [Block(row["method"], row["code"], row["seconds"], row["blocked_until"]) for row in rows]
+        return [Block(row["method"], row["code"], row["seconds"], row["blocked_until"], row["strikes"]) for row in rows]
+
+    async def wait_of(self, account_id: int) -> Waiting | None:
+        """Why the account sends nothing, as was told last."""
+        row = await self._pool.fetchrow(_sql["wait_of_account"], account_id)
+        return None if row is None else Waiting(row["waiting_for"], row["until"])
+
+    async def tell_wait(self, account: AccountRow, term: int, waiting: Waiting | None) -> None:
+        """Why the account sends nothing now; None: nothing keeps it."""
+        if waiting is None:
+            await self.written(account, term, ("forget_wait", account.id))
+            return
+        what = (waiting.waiting_for, waiting.until)
+        await self.written(account, term, ("save_wait", account.id, account.workspace_id, *what))
 
     async def written(self, account: AccountRow, term: int, *statements: tuple[Any, ...]) -> Any:
-        """Statements by name with their arguments, in one transaction under our term. Returns the last one's value."""
+        """Statements by name with their arguments, in one transaction under our term. Returns the last one's value.
+
+        Raises TermLostError.
+        """
         value: Any = None
-        async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(_sql["demand_term"], account.id, term)
-            for name, *arguments in statements:
-                value = await connection.fetchval(_sql[name], *arguments)
+        try:
+            async with self._pool.acquire() as connection, connection.transaction():
+                await connection.execute(_sql["demand_term"], account.id, term)
+                for name, *arguments in statements:
+                    value = await connection.fetchval(_sql[name], *arguments)
+        except asyncpg.PostgresError as error:
+            if error.sqlstate == TERM_LOST_SQLSTATE:
+                raise TermLostError(str(error)) from error
+            raise
         return value
 
 

@@ -179,6 +179,21 @@ class Ledger:
         if jobs:
             await self._fenced(("withdraw", self._account_id, self._term, list(jobs)))
 
+    async def snooze(self, jobs: Sequence[UUID], *, never_left: Sequence[UUID]) -> None:
+        """Telegram put these attempts off, which uses none of them; of `never_left` there was no other."""
+        await self._fenced(("snooze", self._account_id, self._term, list(jobs), list(never_left)))
+
+    async def usage_frees_at(self, *, window_seconds: float, limit: int, first_day: bool) -> datetime | None:
+        """When a used-up limit lets something through again."""
+        at: datetime | None = await self._pool.fetchval(
+            _sql["usage_frees_at"], self._account_id, window_seconds, limit, first_day
+        )
+        return at
+
+    async def recent_resolves(self) -> list[float]:
+        """How many seconds ago people were found by this account, of the last minute."""
+        return [row["age_seconds"] for row in await self._pool.fetch(_sql["recent_resolves"], self._account_id)]
+
     async def close_singles(self, jobs: Sequence[UUID]) -> None:
         """The ends of these test sends are told."""
         await self._pool.execute(_sql["close_singles"], self._account_id, list(jobs))

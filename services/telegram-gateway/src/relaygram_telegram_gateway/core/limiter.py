@@ -6,6 +6,7 @@ N of them. (A token bucket can not promise that: requests may bunch up on their 
 """
 
 from collections import deque
+from collections.abc import Iterable
 
 WINDOW_SECONDS = 1.0
 # An answer that is exactly one window old may share a closed window with the next arrival.
@@ -78,9 +79,9 @@ class ChatSpacing:
         """A message leaves: the chat is busy until its answer is that old."""
         self._free_at[chat] = float("inf")
 
-    def complete(self, chat: int, now: float) -> None:
-        """Its answer is here, or it was given up."""
-        self._free_at[chat] = now + self._seconds
+    def complete(self, chat: int, now: float, *, rest_seconds: float = 0.0) -> None:
+        """Its answer is here, or it was given up. `rest_seconds`: how long Telegram wants to hear nothing for it."""
+        self._free_at[chat] = now + max(self._seconds, rest_seconds)
         if len(self._free_at) > 10_000:
             self._free_at = {other: at for other, at in self._free_at.items() if at > now}
 
@@ -92,6 +93,10 @@ class StartWindow:
         self.limit = limit
         self._seconds = seconds
         self._started: deque[float] = deque()
+
+    def remember(self, starts: Iterable[float]) -> None:
+        """What an earlier owner began counts too."""
+        self._started = deque(sorted((*starts, *self._started)))
 
     def start(self, now: float) -> None:
         """One begins."""

@@ -6,9 +6,6 @@ MAX_NETWORK_RETRIES = 3
 _FIRST_SECONDS = 1.0
 _CAP_SECONDS = 60.0
 
-PEER_FLOOD_FIRST_SECONDS = 3600.0
-PEER_FLOOD_CAP_SECONDS = 24 * 3600.0
-
 
 def network_retry(failures: int, *, jitter: float, first_seconds: float = _FIRST_SECONDS) -> float | None:
     """Seconds until the try after the `failures`-th failure on the network; None: that was the last one."""
@@ -17,6 +14,6 @@ def network_retry(failures: int, *, jitter: float, first_seconds: float = _FIRST
     return backoff_seconds(failures, first=first_seconds, cap=_CAP_SECONDS, jitter=jitter)
 
 
-def peer_flood_rest(strikes: int) -> float:
+def peer_flood_rest(strikes: int, *, first_seconds: float = 3600.0, cap_seconds: float = 24 * 3600.0) -> float:
     """How long the account rests after the `strikes`-th PEER_FLOOD in a row (1 = the first)."""
-    return min(PEER_FLOOD_CAP_SECONDS, PEER_FLOOD_FIRST_SECONDS * 2.0 ** min(max(strikes, 1) - 1, 10))
+    return min(cap_seconds, first_seconds * 2.0 ** min(max(strikes, 1) - 1, 20))

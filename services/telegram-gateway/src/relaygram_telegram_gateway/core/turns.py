@@ -1,29 +1,32 @@
 """Whose turn it is: the campaigns of one account take turns, those that answer people first."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Hashable, Iterable
+from typing import Generic, TypeVar
+
+Q = TypeVar("Q", bound=Hashable)
 
 
-class Turns:
+class Turns(Generic[Q]):
     """Round robin over whoever is ready, so that no campaign waits for another one's end."""
 
     def __init__(self) -> None:
-        self._last_turn: dict[int, int] = {}
+        self._last_turn: dict[Q, int] = {}
         self._turn = 0
 
-    def choose(self, ready: Iterable[int], *, answering: Collection[int] = ()) -> int | None:
-        """The campaign that goes next: of those that answer people, else of all, the one that waited longest."""
+    def choose(self, ready: Iterable[Q], *, answering: Collection[Q] = ()) -> Q | None:
+        """The queue that goes next: of those that answer people, else of all, the one that waited longest."""
         candidates = list(ready)
         if not candidates:
             return None
-        first = [campaign for campaign in candidates if campaign in answering] or candidates
-        chosen = first[0] if len(first) == 1 else min(first, key=lambda campaign: self._last_turn.get(campaign, 0))
+        first = [queue for queue in candidates if queue in answering] or candidates
+        chosen = first[0] if len(first) == 1 else min(first, key=lambda queue: self._last_turn.get(queue, 0))
         self._turn += 1
         self._last_turn[chosen] = self._turn
         return chosen
 
-    def forget(self, campaign: int) -> None:
+    def forget(self, queue: Q) -> None:
         """It has ended."""
-        self._last_turn.pop(campaign, None)
+        self._last_turn.pop(queue, None)
 
 
 def shares(total: int, feeds: int) -> list[int]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from nats.aio.msg import Msg
 
@@ -12,6 +12,14 @@ from relaygram_telegram_gateway.adapters.pg_ledger import Admitted, Entry
 from relaygram_telegram_gateway.core.events import Person
 from relaygram_telegram_gateway.core.outcomes import AttemptFacts
 from relaygram_telegram_gateway.core.peer_choice import Peer
+
+
+class Lane(NamedTuple):
+    """A campaign's queue: what answers people waits beside what does not."""
+
+    campaign_id: int
+    answers: bool  # to people who wrote first
+    urgent: bool  # somebody waits for it
 
 
 @dataclass(slots=True, eq=False)
@@ -74,6 +82,16 @@ class Held:
     def deliveries(self) -> int:
         """How often the stream gave it to somebody."""
         return max(message.metadata.num_delivered for message in self.messages.values())
+
+    @property
+    def answers(self) -> bool:
+        """Whether it goes to somebody who wrote first."""
+        return self.job.trigger in ("auto_reply", "opt_out")
+
+    @property
+    def lane(self) -> Lane:
+        """The queue in which it waits for its turn."""
+        return Lane(self.job.campaign_id, self.answers, self.answers or self.job.trigger == "test")
 
     @property
     def never_left(self) -> bool:

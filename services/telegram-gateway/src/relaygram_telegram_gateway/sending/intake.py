@@ -14,9 +14,9 @@ from relaygram_common.templates import text_for, text_problem
 from relaygram_telegram_gateway.adapters.nats_jobs import JobFeed
 from relaygram_telegram_gateway.adapters.pg_ledger import Admitted, Entry
 from relaygram_telegram_gateway.adapters.telethon_requests import SEND_MESSAGE
-from relaygram_telegram_gateway.core.limits import Usage, remaining
 from relaygram_telegram_gateway.core.turns import shares
 from relaygram_telegram_gateway.metrics import HELD_JOBS
+from relaygram_telegram_gateway.sending.allowance import Allowance
 from relaygram_telegram_gateway.sending.giving_back import give_back
 from relaygram_telegram_gateway.sending.held import Held
 from relaygram_telegram_gateway.sending.lookups import Lookups
@@ -47,19 +47,12 @@ class Intake:
         self._arrived: list[tuple[int, Msg]] = []
         self.feeds: dict[int, JobFeed] = {}
         self.settling: set[int] = set()  # campaigns that have ended, with messages whose outcome is open
-        self.usage = Usage(0, 0)
-        self.admitted = 0  # so far
-        self._admitted_at_usage = 0
+        self.allowance = Allowance(work)
 
     def on_jobs(self, campaign_id: int, messages: Sequence[Msg]) -> None:
         """A feed hands over what arrived."""
         self._arrived += [(campaign_id, message) for message in messages]
         self._work.wake.set()
-
-    def note_usage(self, usage: Usage, admitted_before: int) -> None:
-        """As just read; `admitted_before` is what `admitted` was when the reading began."""
-        self.usage = usage
-        self._admitted_at_usage = admitted_before
 
     async def run(self) -> None:
         """Pull and admit for ever."""
@@ -96,16 +89,21 @@ class Intake:
         room = wire.window.room(now, ahead)
         if room is not None:
             free = min(free, room - not_begun)
-        left = remaining(work.account.limits, self.usage, account_age_seconds=work.account.age_seconds)
+        left = self.allowance.left()
         if left is not None:
-            waiting = len(self._arrived) + len(work.to_admit)
-            free = min(free, left - (self.admitted - self._admitted_at_usage) - waiting)
+            free = min(free, left - len(self._arrived) - len(work.to_admit))
+        if wire.blocks.cold in ("half_open", "probing"):
+            free = min(free, 1 - not_begun)  # one message shows whether Telegram takes more
         return max(0, free)
 
     async def _pull(self) -> None:
-        states = self._work.tools.states
+        states, wire = self._work.tools.states, self._wire
+        cold_is_closed = wire.blocks.cold == "closed"
         feeds = [
-            feed for feed in self.feeds.values() if feed.campaign_id in self.settling or states.runs(feed.campaign_id)
+            feed
+            for feed in self.feeds.values()
+            if feed.campaign_id in self.settling
+            or (states.runs(feed.campaign_id) and (feed.campaign_id in wire.answering or not cold_is_closed))
         ]
         if not feeds:
             return
@@ -123,7 +121,7 @@ class Intake:
 
     async def _admit_what_came(self) -> None:
         arrived, self._arrived = self._arrived, []
-        batch = self._work.take_due()
+        batch = self._within_allowance(self._work.take_due())
         for campaign_id, message in arrived:
             held = await self._take_in(campaign_id, message)
             if held is not None:
@@ -137,6 +135,14 @@ class Intake:
                 for held in [*now, *batch]:
                     self._work.admit_again(held, after_seconds=0.3)
                 return
+
+    def _within_allowance(self, due: list[Held]) -> list[Held]:
+        """Tried again they count again: what the hour or the day no longer allows goes back to the stream."""
+        left = self.allowance.left()
+        if left is None or len(due) <= left:
+            return due
+        give_back(self._work, due[left:], delay_seconds=_GIVEN_BACK_SECONDS)
+        return due[:left]
 
     async def _take_in(self, campaign_id: int, message: Msg) -> Held | None:
         work = self._work
@@ -166,7 +172,7 @@ class Intake:
     async def _admit(self, batch: Sequence[Held]) -> None:
         work = self._work
         admitted, bodies = await work.ledger.admit([held.job for held in batch], _text_of)
-        self.admitted += len(bodies)
+        self.allowance.use(len(bodies))
         now = work.now()
         for held in batch:
             one = admitted[held.job.job_id]

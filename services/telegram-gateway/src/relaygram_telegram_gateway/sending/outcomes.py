@@ -7,15 +7,13 @@ from relaygram_telegram_gateway.adapters.telethon_requests import SEND_MESSAGE
 from relaygram_telegram_gateway.core.outcomes import Accepted, Outcome, Refused, Unknown, Wait
 from relaygram_telegram_gateway.core.retries import network_retry
 from relaygram_telegram_gateway.metrics import SENDS
-from relaygram_telegram_gateway.sending.giving_back import give_back
+from relaygram_telegram_gateway.sending.giving_back import put_off
 from relaygram_telegram_gateway.sending.held import Held
 from relaygram_telegram_gateway.sending.lookups import Lookups
 from relaygram_telegram_gateway.sending.recorder import Recorder
 from relaygram_telegram_gateway.sending.resolver import Resolver
 from relaygram_telegram_gateway.sending.wire import Wire
 from relaygram_telegram_gateway.sending.work import Work
-
-_MAX_GIVEN_BACK_SECONDS = 60.0
 
 
 class Aftermath:
@@ -30,6 +28,7 @@ class Aftermath:
 
     def follow(self, held: Held, outcome: Outcome) -> None:
         """One attempt has ended."""
+        self.wire.blocks.note_outcome(held, outcome)
         match outcome:
             case Accepted(message_id):
                 self._accepted(held, message_id)
@@ -45,7 +44,6 @@ class Aftermath:
                 self._work.admit_again(held)
 
     def _accepted(self, held: Held, message_id: int | None) -> None:
-        self.wire.blocks.accepted()
         chat = held.peer.user_id if held.peer else None
         entry = Entry(held.job.job_id, "accepted", chat=chat, message_id=message_id)
         if message_id is None:
@@ -84,12 +82,15 @@ class Aftermath:
         if wait.scope == "account":
             work.end_account(wait.code, wait.message)
             return
-        seconds = wait.seconds if wait.scope == "chat" and wait.seconds else self.wire.blocks.close(SEND_MESSAGE, wait)
-        if seconds <= work.settings.hold_seconds:
-            work.admit_again(held, after_seconds=seconds)
-            return
-        waiting = [held] if wait.scope == "chat" else [held, *self.wire.take_ready()]
-        give_back(work, waiting, delay_seconds=min(seconds, _MAX_GIVEN_BACK_SECONDS))
+        if wait.scope == "cold":
+            seconds = self.wire.blocks.peer_flood(held, wait)
+        elif wait.scope == "chat":
+            seconds = wait.seconds or 1.0
+            self.wire.close_chat(held.target.user_id, seconds)
+        else:
+            seconds = self.wire.blocks.close(SEND_MESSAGE, wait)
+        put_off(work, held, seconds)
+        self.wire.pump()  # which gives back what would wait for long
 
     def _network_failed(self, held: Held, unknown: Unknown) -> None:
         failures = held.failures + 1

@@ -27,6 +27,7 @@ from relaygram_telegram_gateway.core.outcomes import Accepted, Outcome, Refused,
 from relaygram_telegram_gateway.core.peer_choice import How, way_to
 from relaygram_telegram_gateway.core.telegram_errors import TelegramError, outcome_of
 from relaygram_telegram_gateway.metrics import RESOLVES
+from relaygram_telegram_gateway.sending.giving_back import MAX_GIVEN_BACK_SECONDS, give_back
 from relaygram_telegram_gateway.sending.held import Held
 from relaygram_telegram_gateway.sending.wire import Wire
 from relaygram_telegram_gateway.sending.work import Work
@@ -62,6 +63,7 @@ class Resolver:
         self._found: list[tuple[Held, FoundPeer]] = []
         self._wanted = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
+        self.put_off_at = float("-inf")  # when somebody could not be looked for, because Telegram asked for a wait
 
     @property
     def busy(self) -> int:
@@ -72,11 +74,10 @@ class Resolver:
         """Find the job's person."""
         self._waiting.append(held)
 
-    def take_waiting(self, *, but: int = 0) -> list[Held]:
-        """Take back what has not begun, the first `but` aside."""
-        kept = [self._waiting.popleft() for _ in range(min(but, len(self._waiting)))]
-        taken, self._waiting = list(self._waiting), deque(kept)
-        return taken
+    async def load(self) -> None:
+        """What an earlier owner asked for in the last minute counts too."""
+        now = self._work.now()
+        self.window.remember([now - age for age in await self._work.ledger.recent_resolves()])
 
     def pump_soon(self) -> None:
         """From a timer."""
@@ -96,7 +97,14 @@ class Resolver:
                 self._on_outcome(held, _UNREACHABLE)
                 continue
             now = work.now()
-            wait = max(self.window.wait_seconds(now), self._wire.blocks.wait_seconds(_METHODS[how]))
+            blocked = self._wire.blocks.wait_seconds(_METHODS[how])
+            if blocked > 0:
+                self.put_off_at = now
+            if blocked > work.settings.hold_seconds:
+                self._waiting.popleft()
+                give_back(work, [held], delay_seconds=min(blocked, MAX_GIVEN_BACK_SECONDS))
+                continue
+            wait = max(self.window.wait_seconds(now), blocked)
             if wait > 0:
                 if self._timer is None:
                     self._timer = asyncio.get_running_loop().call_later(min(wait, 1.0), self.pump_soon)

@@ -24,6 +24,7 @@ from relaygram_telegram_gateway.sending.lookups import Lookups
 from relaygram_telegram_gateway.sending.outcomes import Aftermath
 from relaygram_telegram_gateway.sending.recorder import Recorder
 from relaygram_telegram_gateway.sending.resolver import Resolver
+from relaygram_telegram_gateway.sending.waits import Waits
 from relaygram_telegram_gateway.sending.wire import Wire
 from relaygram_telegram_gateway.sending.work import TRANSIENT, Work
 
@@ -49,7 +50,6 @@ class Sender:
             CompletionWindow(limits.per_second, now=work.now()),
             on_outcome=aftermath.follow,
             look_first=lambda held: self.lookups.add(held),
-            give_back=lambda jobs: give_back(work, jobs),
         )
         self.resolver = Resolver(
             work, self.wire, on_found=lambda held: self.intake.send(held), on_outcome=aftermath.follow
@@ -59,6 +59,7 @@ class Sender:
         aftermath.wire, aftermath.recorder = self.wire, self.recorder
         aftermath.resolver, aftermath.lookups = self.resolver, self.lookups
         self._news = ConnectionNews(work)
+        self._waits = Waits(work, self.wire, self.resolver, self.intake.allowance)
         self._refresh_now = asyncio.Event()
         self._consumers: set[int] = set()  # campaigns that have a consumer
         self.update(work.account)
@@ -84,7 +85,8 @@ class Sender:
     async def run(self) -> None:
         """Until cancelled. Raises AccountEndedError or TermLostError."""
         try:
-            await self.work.insist(self.wire.blocks.load)
+            for load in (self.wire.blocks.load, self.intake.allowance.read, self.resolver.load, self._waits.load):
+                await self.work.insist(load)
             await run_together(
                 self._stay_connected(),
                 self._refresh(),
@@ -205,9 +207,9 @@ class Sender:
             self._refresh_now.clear()
             try:
                 await self._fit_feeds()
-                before = self.intake.admitted
-                self.intake.note_usage(await work.ledger.usage(), before)
+                await self.intake.allowance.read()
                 await self.wire.blocks.reopen()
+                await self._waits.tell()
             except (*TRANSIENT, *JOB_ERRORS) as error:
                 log.info("sender.not_refreshed", account_id=work.account.id, error=str(error) or type(error).__name__)
             try:

@@ -30,8 +30,9 @@ from relaygram_telegram_gateway.core.outcomes import (
 from relaygram_telegram_gateway.core.telegram_errors import outcome_of
 from relaygram_telegram_gateway.core.turns import Turns
 from relaygram_telegram_gateway.metrics import IN_FLIGHT
-from relaygram_telegram_gateway.sending.blocks import Blocks
-from relaygram_telegram_gateway.sending.held import Held
+from relaygram_telegram_gateway.sending.blocks import COLD, Blocks
+from relaygram_telegram_gateway.sending.giving_back import MAX_GIVEN_BACK_SECONDS, give_back
+from relaygram_telegram_gateway.sending.held import Held, Lane
 from relaygram_telegram_gateway.sending.work import Work
 
 log = structlog.get_logger(__name__)
@@ -49,22 +50,21 @@ class Wire:
         *,
         on_outcome: Callable[[Held, Outcome], None],
         look_first: Callable[[Held], None],
-        give_back: Callable[[list[Held]], None],
     ) -> None:
         self._work = work
         self.window = window
         self.blocks = Blocks(work, self.pump_soon)
         self._on_outcome = on_outcome
         self._look_first = look_first
-        self._give_back = give_back
-        self._ready: dict[int, deque[Held]] = {}
+        self._ready: dict[Lane, deque[Held]] = {}
         self._waiting_for_chat = 0
         self._chats = ChatSpacing(work.settings.per_chat_seconds)
-        self._turns = Turns()
+        self._turns: Turns[Lane] = Turns()
         self._in_flight: dict[Held, None] = {}  # oldest first
         self._pinged_at: float | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.answering: set[int] = set()  # campaigns that answer people
+        self.last_left_at = float("-inf")
 
     @property
     def in_flight(self) -> int:
@@ -78,7 +78,7 @@ class Wire:
 
     def add(self, held: Held) -> None:
         """Admitted, rendered, and its person is known."""
-        self._ready.setdefault(held.job.campaign_id, deque()).append(held)
+        self._ready.setdefault(held.lane, deque()).append(held)
 
     def pump_soon(self) -> None:
         """From a callback."""
@@ -96,17 +96,17 @@ class Wire:
             wait = self.window.wait_seconds(now)
             if wait is None:
                 return
-            wait = max(wait, self.blocks.wait_seconds(SEND_MESSAGE))
+            wait = max(wait, self._blocked_for())
             if wait > 0:
                 self._pump_later(wait)
                 return
-            campaign = self._turns.choose(self._ready, answering=self.answering)
-            if campaign is None:
+            lane = self._next_lane()
+            if lane is None:
                 return
-            if not work.tools.states.runs(campaign):
-                self._give_back(self.take_ready(campaign))
+            if not work.tools.states.runs(lane.campaign_id):
+                give_back(work, self._take(lane))
                 continue
-            held = self._next_of(campaign)
+            held = self._next_of(lane)
             if must_look_first(
                 held.facts(now, has_history=not work.account.is_bot),
                 trust_seconds=work.settings.random_id_trust_seconds,
@@ -115,20 +115,44 @@ class Wire:
             elif not self._chat_is_busy(held, now):
                 self._send(work.link, held, now)
 
-    def _next_of(self, campaign: int) -> Held:
-        queue = self._ready[campaign]
+    def _blocked_for(self) -> float:
+        """How long nothing may leave; what would wait for long is given back."""
+        wait = self.blocks.wait_seconds(SEND_MESSAGE)
+        if wait > self._work.settings.hold_seconds:
+            self._rest_for(wait, list(self._ready))
+        return wait
+
+    def _next_lane(self) -> Lane | None:
+        """Whose turn it is: those who wait for an answer first; after a PEER_FLOOD only those who wrote."""
+        lanes = list(self._ready)
+        cold = self.blocks.cold
+        if cold in ("closed", "probing"):
+            lanes = [lane for lane in lanes if lane.answers]
+            if cold == "closed" and self.blocks.wait_seconds(COLD) > self._work.settings.hold_seconds:
+                self._rest_for(self.blocks.wait_seconds(COLD), [lane for lane in self._ready if not lane.answers])
+        chosen = self._turns.choose(lanes, answering=[lane for lane in lanes if lane.urgent])
+        if chosen is None and self._ready and cold == "closed":
+            self._pump_later(self.blocks.wait_seconds(COLD))
+        return chosen
+
+    def _rest_for(self, seconds: float, lanes: list[Lane]) -> None:
+        waiting = [held for lane in lanes for held in self._take(lane)]
+        give_back(self._work, waiting, delay_seconds=min(seconds, MAX_GIVEN_BACK_SECONDS))
+
+    def _next_of(self, lane: Lane) -> Held:
+        queue = self._ready[lane]
         held = queue.popleft()
         if not queue:
-            del self._ready[campaign]
+            del self._ready[lane]
         return held
 
-    def take_ready(self, campaign: int | None = None) -> list[Held]:
-        """Take back what has not left: of one campaign, or of all."""
-        if campaign is not None:
-            return list(self._ready.pop(campaign, ()))
-        everything = [held for queue in self._ready.values() for held in queue]
-        self._ready.clear()
-        return everything
+    def _take(self, lane: Lane) -> list[Held]:
+        """Take back what has not left."""
+        return list(self._ready.pop(lane, ()))
+
+    def close_chat(self, chat: int, seconds: float) -> None:
+        """This chat is to be left in peace for so long."""
+        self._chats.complete(chat, self._work.now(), rest_seconds=seconds)
 
     def _chat_is_busy(self, held: Held, now: float) -> bool:
         wait = self._chats.wait_seconds(held.target.user_id, now)
@@ -141,7 +165,7 @@ class Wire:
     def _chat_may_be_free(self, held: Held) -> None:
         self._waiting_for_chat -= 1
         if held.job.job_id in self._work.held:
-            self._ready.setdefault(held.job.campaign_id, deque()).appendleft(held)
+            self._ready.setdefault(held.lane, deque()).appendleft(held)
             self.pump()
 
     def _pump_later(self, seconds: float) -> None:
@@ -153,13 +177,15 @@ class Wire:
             answer = link.send(text_message(held.job.job_id, held.target, held.text))
         except ConnectionError:
             # Not on the wire, and nothing will be: the loss is about to be noticed.
-            self._ready.setdefault(held.job.campaign_id, deque()).appendleft(held)
+            self._ready.setdefault(held.lane, deque()).appendleft(held)
             self._work.link = None
             link.cut()
             return
         held.note_sent(answer, now)
         self.window.start()
         self._chats.start(held.target.user_id)
+        self.blocks.note_left(held)
+        self.last_left_at = now
         self._in_flight[held] = None
         IN_FLIGHT.inc()
         answer.add_done_callback(functools.partial(self._answered, held))

@@ -78,7 +78,7 @@ class Work:
         self.wake = asyncio.Event()
         self._later: list[tuple[float, int, Held]] = []
         self._order = itertools.count()
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._background: set[asyncio.Task[Any]] = set()
         self.failure: BaseException | None = None  # of a task in the background
 
@@ -89,13 +89,13 @@ class Work:
 
     def now(self) -> float:
         """The event loop's clock."""
-        return self._loop.time()
+        return self.loop.time()
 
     def admit_again(self, held: Held, *, after_seconds: float = 0.0) -> None:
         """Everything that decides about the job is read anew before its next attempt."""
         if after_seconds > 0:
             heapq.heappush(self._later, (self.now() + after_seconds, next(self._order), held))
-            self._loop.call_later(after_seconds, self.wake.set)
+            self.loop.call_later(after_seconds, self.wake.set)
         else:
             self.to_admit.append(held)
             self.wake.set()

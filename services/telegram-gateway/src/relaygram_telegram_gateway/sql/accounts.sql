@@ -105,14 +105,32 @@ select exists (select from telegram.fences where account_id = $1) as found;
 select telegram.demand_term($1::int8, $2::int8);
 
 -- name: blocks
--- Methods that Telegram has closed to the account for a time.
-select method, code, extract(epoch from blocked_until - clock_timestamp())::float8 as seconds, blocked_until
-  from telegram.blocks where account_id = $1 and blocked_until > clock_timestamp();
+-- What Telegram has closed to the account for a time, and what is to be tried with care after it.
+select method, code, strikes, extract(epoch from blocked_until - clock_timestamp())::float8 as seconds, blocked_until
+  from telegram.blocks where account_id = $1 and (blocked_until > clock_timestamp() or strikes > 0);
 
 -- name: save_block
 -- A FLOOD_WAIT or its kin.
-insert into telegram.blocks (account_id, method, workspace_id, blocked_until, code)
-values ($1, $2, $3, clock_timestamp() + make_interval(secs => $4::float8), $5)
+insert into telegram.blocks (account_id, method, workspace_id, blocked_until, code, strikes)
+values ($1, $2, $3, clock_timestamp() + make_interval(secs => $4::float8), $5, $6)
 on conflict (account_id, method) do update
-   set blocked_until = greatest(telegram.blocks.blocked_until, excluded.blocked_until), code = excluded.code
+   set blocked_until = greatest(telegram.blocks.blocked_until, excluded.blocked_until), code = excluded.code,
+       strikes = excluded.strikes
 returning blocked_until;
+
+-- name: forget_block
+-- Telegram took a message again.
+delete from telegram.blocks where account_id = $1 and method = $2;
+
+-- name: wait_of_account
+-- What its dispatchers were told last.
+select waiting_for, until from telegram.waits where account_id = $1;
+
+-- name: save_wait
+-- Why the account sends nothing now.
+insert into telegram.waits (account_id, workspace_id, waiting_for, until) values ($1, $2, $3, $4)
+on conflict (account_id) do update set waiting_for = excluded.waiting_for, until = excluded.until;
+
+-- name: forget_wait
+-- Nothing keeps it any more.
+delete from telegram.waits where account_id = $1;

@@ -41,6 +41,36 @@ with gone as (
 update telegram.usage u set sends = greatest(0, u.sends - (select count(*) from gone)::int4)
  where u.account_id = $1 and u.minute = (select max(minute) from telegram.usage where account_id = $1);
 
+-- name: snooze
+-- Telegram put these attempts off: none of the job's, though they count in the account's hour and day. Those in $4 are
+-- all that there ever was of their job.
+with gone as (
+    delete from telegram.sends
+     where account_id = $1 and term = $2 and job_id = any ($4::uuid[]) and state = 'sending' and attempt = 1
+    returning job_id
+)
+update telegram.sends s set attempt = s.attempt - 1
+ where s.account_id = $1 and s.term = $2 and s.job_id = any ($3::uuid[]) and s.state = 'sending' and s.attempt > 1
+   and s.job_id not in (select job_id from gone);
+
+-- name: usage_frees_at
+-- When so many of the last messages have fallen out of a window that fewer than its limit are left; $4: or when the
+-- account's first day is over.
+select least(max(b.minute) + make_interval(secs => $2::float8 + 60),
+             case when $4 then (select a.created_at + interval '1 day' from control.telegram_accounts a where a.id = $1) end)
+       as frees_at
+  from (select minute, sum(sends) over (order by minute desc) as since_then
+          from telegram.usage
+         where account_id = $1 and minute > clock_timestamp() - make_interval(secs => $2::float8 + 60)) b
+ where b.since_then >= $3::int8;
+
+-- name: recent_resolves
+-- How long ago people were found, of the last minute: a new owner must not begin with a burst.
+select extract(epoch from clock_timestamp() - updated_at)::float8 as age_seconds
+  from telegram.peers
+ where account_id = $1 and updated_at > clock_timestamp() - interval '60 seconds'
+ order by updated_at desc limit 1000;
+
 -- name: usage
 -- What the account sent in the last hour and day; a bucket counts until its last second is that old.
 select coalesce(sum(sends) filter (where minute > clock_timestamp() - interval '61 minutes'), 0)::int8 as last_hour,
