@@ -12,12 +12,15 @@ from relaygram_common.tasks import cancel_and_wait
 from relaygram_common.topology import SEND_JOBS
 from relaygram_dispatcher.adapters.nats_out import NatsOut
 from relaygram_dispatcher.adapters.nats_queues import NatsQueues
+from relaygram_dispatcher.adapters.pg_inbound import PgInbound
 from relaygram_dispatcher.adapters.pg_log import PgLog
 from relaygram_dispatcher.adapters.pg_runs import PgRuns
 from relaygram_dispatcher.completion import Completion
+from relaygram_dispatcher.core.opt_out import OptOutWords
 from relaygram_dispatcher.ending import Ending
 from relaygram_dispatcher.expansion import Expansion
 from relaygram_dispatcher.handlers import subscribe
+from relaygram_dispatcher.inbound import Inbound, InboundDoor, InboundRules, subscribe_inbound
 from relaygram_dispatcher.reconciler import Reconciler
 from relaygram_dispatcher.runs import RunLoop
 from relaygram_dispatcher.schedule import Schedule
@@ -69,8 +72,10 @@ async def build(settings: DispatcherSettings, runtime: Runtime) -> AsyncIterator
         concurrent_runs=settings.concurrent_runs,
     )
     schedule = Schedule(runs, loop, relay, poll_seconds=settings.run_poll_seconds)
-    sweep = Sweep(pg_log, queues, ending, every_seconds=settings.sweep_seconds)
+    messages = PgInbound(pool)
+    sweep = Sweep(pg_log, queues, ending, messages, every_seconds=settings.sweep_seconds)
     subscribe(broker, publisher, loop)
+    subscribe_inbound(broker, InboundDoor(Inbound(messages, inbound_rules(settings)), publisher, loop, relay))
 
     async def nats_there() -> None:
         await client.jetstream(timeout=1.5).stream_info(SEND_JOBS)
@@ -91,3 +96,14 @@ async def build(settings: DispatcherSettings, runtime: Runtime) -> AsyncIterator
         await loop.stop()
         await broker.stop()
         await close_pool(pool)
+
+
+def inbound_rules(settings: DispatcherSettings) -> InboundRules:
+    """What the installation has chosen for what people write."""
+    return InboundRules(
+        cooldown_seconds=settings.auto_reply_cooldown_seconds,
+        max_trigger_age_seconds=settings.max_trigger_age_seconds,
+        all_campaigns_answer=settings.auto_reply_all_campaigns,
+        opt_out_words=OptOutWords(settings.opt_out_words.split(",")),
+        opt_out_confirmation=settings.opt_out_confirmation,
+    )

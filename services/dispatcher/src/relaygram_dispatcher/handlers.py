@@ -22,7 +22,7 @@ def subscribe(broker: NatsBroker, publisher: WindowPublisher, runs: RunLoop) -> 
         stream=JStream(CAMPAIGN_COMMANDS, declare=False),
         pull_sub=PullSub(batch_size=20, timeout=5.0),
         ack_policy=AckPolicy.MANUAL,  # each other policy loses messages or turns in circles when something fails
-        decoder=_raw,
+        decoder=raw,
     )
     async def on_command(payload: bytes, message: NatsMessage) -> None:
         try:
@@ -40,6 +40,6 @@ def subscribe(broker: NatsBroker, publisher: WindowPublisher, runs: RunLoop) -> 
         await message.ack()
 
 
-async def _raw(message: NatsMessage) -> bytes:
+async def raw(message: NatsMessage) -> bytes:
     """What fails validation must reach the handler too, so that it gets to DEAD_LETTERS."""
     return message.body if isinstance(message.body, bytes) else bytes(message.body)

@@ -1,5 +1,5 @@
-"""Every half minute: queues that nobody will ever work off, ended campaigns whose log got a row after all, and test
-sends whose job may have been lost."""
+"""Every half minute: queues that nobody will ever work off, ended campaigns whose log got a row after all, test sends
+whose job may have been lost, and what people wrote long ago."""
 
 import asyncio
 
@@ -7,6 +7,7 @@ import structlog
 
 from relaygram_dispatcher import metrics
 from relaygram_dispatcher.adapters.nats_queues import NatsQueues
+from relaygram_dispatcher.adapters.pg_inbound import PgInbound
 from relaygram_dispatcher.adapters.pg_log import PgLog
 from relaygram_dispatcher.core.sweeping import judge, queue_of
 from relaygram_dispatcher.ending import Ending
@@ -19,8 +20,11 @@ _MOST_RUNS = 100
 class Sweep:
     """Any number of dispatchers may sweep; each step is harmless when done twice."""
 
-    def __init__(self, pg_log: PgLog, queues: NatsQueues, ending: Ending, *, every_seconds: float) -> None:
+    def __init__(
+        self, pg_log: PgLog, queues: NatsQueues, ending: Ending, inbound: PgInbound, *, every_seconds: float
+    ) -> None:
         self._log = pg_log
+        self._inbound = inbound
         self._queues = queues
         self._ending = ending
         self._every_seconds = every_seconds
@@ -33,6 +37,7 @@ class Sweep:
                 metrics.JOBS_AGAIN.inc(await self._log.relay_singles_again())
                 for run in await self._log.ended_with_pending(most=_MOST_RUNS):
                     await self._ending.discard(run, ask_again=False)
+                await self._inbound.prune()
             except TRANSIENT as error:
                 metrics.FAILURES.labels("sweep").inc()
                 log.warning("sweep.delayed", error=str(error) or type(error).__name__)
