@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from relaygram_dispatcher.core.pages import broadcast_job
+from relaygram_dispatcher.core.sequence import step_job
 from tests.dispatcher.line import Outside, gateway
 from tests.support.servers import Database
 
@@ -98,5 +98,5 @@ async def test_a_page_that_was_broken_off_is_done_again_for_those_who_left(
     async with gateway(line, campaign_id):
         assert await adds_up(line, campaign_id) == (20 if begun else 19)
     rows = await line.rows(campaign_id)
-    assert (broadcast_job(campaign_id, one) in {row["job_id"] for row in rows}) == begun
+    assert (step_job(campaign_id, one, 0) in {row["job_id"] for row in rows}) == begun
     assert all(row["destination"] is None for row in rows if row["sender_id"] == one)

@@ -12,20 +12,29 @@ from relaygram_common.tasks import cancel_and_wait
 from relaygram_common.topology import SEND_JOBS
 from relaygram_dispatcher.adapters.nats_out import NatsOut
 from relaygram_dispatcher.adapters.nats_queues import NatsQueues
+from relaygram_dispatcher.adapters.pg_due import PgDue
+from relaygram_dispatcher.adapters.pg_follow import PgFollow
 from relaygram_dispatcher.adapters.pg_inbound import PgInbound
 from relaygram_dispatcher.adapters.pg_log import PgLog
 from relaygram_dispatcher.adapters.pg_runs import PgRuns
+from relaygram_dispatcher.adapters.pg_schedule import PgSchedule
+from relaygram_dispatcher.advancing import Advancing
 from relaygram_dispatcher.completion import Completion
 from relaygram_dispatcher.core.opt_out import OptOutWords
+from relaygram_dispatcher.core.window import Window
+from relaygram_dispatcher.due import DueRows
 from relaygram_dispatcher.ending import Ending
 from relaygram_dispatcher.expansion import Expansion
-from relaygram_dispatcher.handlers import subscribe
+from relaygram_dispatcher.following import Follower
+from relaygram_dispatcher.handlers import listen_to_log, subscribe
 from relaygram_dispatcher.inbound import Inbound, InboundDoor, InboundRules, subscribe_inbound
 from relaygram_dispatcher.reconciler import Reconciler
 from relaygram_dispatcher.runs import RunLoop
 from relaygram_dispatcher.schedule import Schedule
 from relaygram_dispatcher.settings import DispatcherSettings
 from relaygram_dispatcher.sweep import Sweep
+from relaygram_dispatcher.turns import Turns
+from relaygram_dispatcher.waiting import Waiting
 
 
 @asynccontextmanager
@@ -52,26 +61,35 @@ async def build(settings: DispatcherSettings, runtime: Runtime) -> AsyncIterator
 
     relay = OutboxRelay(pool, client, publisher)
     runs = PgRuns(pool, owner=settings.instance, lease_seconds=settings.run_lease_seconds)
-    pg_log = PgLog(pool, page_size=settings.page_size)
+    pg_log, due = PgLog(pool, page_size=settings.page_size), PgDue(pool)
+    pg_follow = PgFollow(pool, page_size=settings.page_size)
     out, queues = NatsOut(publisher), NatsQueues(client, publisher)
-    ending = Ending(runs, pg_log, queues, out)
+    window = Window(settings.page_size, settings.max_jobs_ahead, settings.max_seconds_ahead)
+    follower = Follower(pg_follow)
+    due_rows = DueRows(due, pg_follow, out, page_size=settings.page_size)
+    ending = Ending(runs, pg_log, due, queues, out)
+    turns = Turns(
+        Advancing(due, follower, due_rows, Expansion(runs, out, window=window), window=window),
+        Completion(runs, due, relay),
+        ending,
+        Reconciler(pg_log, due, follower, queues, out),
+        window=window,
+        reconcile_after_seconds=settings.reconcile_after_seconds,
+    )
     loop = RunLoop(
         runs,
-        Expansion(
-            runs,
-            out,
-            page_size=settings.page_size,
-            max_jobs_ahead=settings.max_jobs_ahead,
-            max_seconds_ahead=settings.max_seconds_ahead,
-        ),
-        Completion(runs, relay),
-        ending,
-        Reconciler(pg_log, queues, out),
+        turns,
+        Waiting(due),
         poll_seconds=settings.run_poll_seconds,
-        reconcile_after_seconds=settings.reconcile_after_seconds,
         concurrent_runs=settings.concurrent_runs,
     )
-    schedule = Schedule(runs, loop, relay, poll_seconds=settings.run_poll_seconds)
+    schedule = Schedule(
+        PgSchedule(pool),
+        loop,
+        relay,
+        poll_seconds=settings.run_poll_seconds,
+        grace_seconds=settings.misfire_grace_seconds,
+    )
     messages = PgInbound(pool)
     sweep = Sweep(pg_log, queues, ending, messages, every_seconds=settings.sweep_seconds)
     subscribe(broker, publisher, loop)
@@ -88,6 +106,7 @@ async def build(settings: DispatcherSettings, runtime: Runtime) -> AsyncIterator
         runtime.spawn(schedule.run(), name="schedule"),
         runtime.spawn(sweep.run(), name="sweep"),
     ]
+    await listen_to_log(client, loop)
     await broker.start()
     try:
         yield

@@ -12,20 +12,23 @@ from relaygram_common.contracts.delivery import DeliveryEvent
 from relaygram_dispatcher import metrics
 from relaygram_dispatcher.adapters.nats_out import NatsOut
 from relaygram_dispatcher.adapters.nats_queues import NatsQueues
+from relaygram_dispatcher.adapters.pg_due import PgDue
 from relaygram_dispatcher.adapters.pg_log import PgLog
 from relaygram_dispatcher.adapters.pg_runs import LeaseLostError, PgRuns
 from relaygram_dispatcher.core.pages import discarded_event, event_of_ledger, job_again
 from relaygram_dispatcher.core.run import Content, Pending, Run
 
 log = structlog.get_logger(__name__)
+_ROWS_PER_PAGE = 10_000
 
 
 class Ending:
     """Called again each second until the log has no pending row of the campaign."""
 
-    def __init__(self, runs: PgRuns, pg_log: PgLog, queues: NatsQueues, out: NatsOut) -> None:
+    def __init__(self, runs: PgRuns, pg_log: PgLog, due: PgDue, queues: NatsQueues, out: NatsOut) -> None:
         self._runs = runs
         self._log = pg_log
+        self._due = due
         self._queues = queues
         self._out = out
         self._fenced: set[int] = set()
@@ -40,6 +43,7 @@ class Ending:
             if not await self._runs.new_epoch(run):
                 raise LeaseLostError(f"run of campaign {run.campaign_id}")
             run = replace(run, epoch=run.epoch + 1)
+            await self._due.clear(run, page=_ROWS_PER_PAGE)
             self._fenced.add(run.campaign_id)
             await self._queues.purge(f"send.job.{run.account_id}.{run.campaign_id}")
         if finished:

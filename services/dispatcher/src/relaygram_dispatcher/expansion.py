@@ -1,4 +1,5 @@
 """Turns a run's people into jobs, page by page: noted, event, job, cursor, each after the one before is acknowledged.
+Who has quiet hours now, and everybody of a sequence, gets a due row instead, by the cursor's transaction.
 
 Killed between any two of these, the page is done again with the same ids: the log and the gateway's admission know
 them.
@@ -11,9 +12,9 @@ import structlog
 from relaygram_dispatcher import metrics
 from relaygram_dispatcher.adapters.nats_out import NatsOut
 from relaygram_dispatcher.adapters.pg_runs import Page, PgRuns
-from relaygram_dispatcher.core.pages import jobs_of, queued_events
-from relaygram_dispatcher.core.run import Run
-from relaygram_dispatcher.core.window import cap, room
+from relaygram_dispatcher.core.pages import first_rows, jobs_of, queued_events
+from relaygram_dispatcher.core.run import Content, Run
+from relaygram_dispatcher.core.window import Window
 
 log = structlog.get_logger(__name__)
 
@@ -21,42 +22,48 @@ log = structlog.get_logger(__name__)
 class Expansion:
     """Expands one run as far as it may go now."""
 
-    def __init__(
-        self, runs: PgRuns, out: NatsOut, *, page_size: int, max_jobs_ahead: int, max_seconds_ahead: float
-    ) -> None:
+    def __init__(self, runs: PgRuns, out: NatsOut, *, window: Window) -> None:
         self._runs = runs
         self._out = out
-        self._page_size = page_size
-        self._max_jobs_ahead = max_jobs_ahead
-        self._max_seconds_ahead = max_seconds_ahead
+        self._window = window
 
-    def room(self, run: Run) -> int:
-        """Jobs that may be made now."""
-        return self._room(run, run.jobs_made, run.finals)
-
-    async def work(self, run: Run) -> None:
-        """Until everybody has a job, the window is full, or the campaign is halted. Raises LeaseLostError."""
-        size = self.room(run)
+    async def work(self, run: Run, content: Content, *, made: int) -> bool:
+        """Until everybody has a job or a due row, the window is full, or the campaign is halted; was anything done?
+        `made`: jobs that were made since the run was read. Raises LeaseLostError.
+        """
+        size, done, enrolled = self._window.room(run, more=made), False, 0
         while size > 0:
             page = await self._runs.page(run, size)
             if page is None:
-                return
+                return done
+            done = True
             if not page.people:
                 await self._runs.mark_expanded(run, page)
                 log.info("run.expanded", campaign_id=run.campaign_id, jobs_made=page.jobs_made)
-                return
+                return done
             page = await self._runs.begin(run, page)
+            ahead = 0
             if page.people:
-                await self._make_jobs(run, page)
-            size = self._room(run, page.jobs_made + len(page.people), page.finals)
+                ahead = await self._work_page(run, content, page)
+                enrolled += ahead if content.steps else 0
+                ahead = enrolled if content.steps else ahead
+            size = self._window.room(run, more=page.jobs_made - run.jobs_made - (page.finals - run.finals) + ahead)
+        return done
 
-    async def _make_jobs(self, run: Run, page: Page) -> None:
-        events = queued_events(page.content, page.people, now=datetime.now(UTC))
-        await self._out.events(events)
-        await self._out.jobs(jobs_of(page.content, events))
-        await self._runs.advance(run, page)
-        metrics.JOBS.inc(len(events))
-
-    def _room(self, run: Run, jobs_made: int, finals: int) -> int:
-        most = cap(run.limits, max_jobs=self._max_jobs_ahead, max_seconds=self._max_seconds_ahead)
-        return room(most, jobs_made=jobs_made, finals=finals, page_size=self._page_size)
+    async def _work_page(self, run: Run, content: Content, page: Page) -> int:
+        """How many of the page have, or will have in a moment, a job."""
+        now = datetime.now(UTC)
+        awake = [person for person in page.people if person.quiet_until is None]
+        if content.steps:
+            due = first_rows(run.campaign_id, content.steps[0], page.people, now=now)
+            await self._runs.advance(run, page, made=0, due=due, enroll=True)
+        else:
+            events = queued_events(page.content, awake, now=now)
+            await self._out.events(events)
+            await self._out.jobs(jobs_of(page.content, events))
+            quiet = [person for person in page.people if person.quiet_until is not None]
+            due = first_rows(run.campaign_id, None, quiet, now=now)
+            await self._runs.advance(run, page, made=len(awake), due=due, enroll=False)
+            metrics.JOBS.inc(len(awake))
+        metrics.PUT_OFF.inc(len(page.people) - len(awake))
+        return len(awake)

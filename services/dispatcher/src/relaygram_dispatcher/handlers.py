@@ -1,7 +1,9 @@
-"""The dispatcher's door: commands ring, the rows decide."""
+"""The dispatcher's doors: commands and the log ring, the rows decide."""
 
 from faststream import AckPolicy
 from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
+from nats.aio.client import Client
+from nats.aio.msg import Msg
 from pydantic import ValidationError
 
 from relaygram_common.contracts.doorbells import CampaignCommand
@@ -11,6 +13,7 @@ from relaygram_common.topology import CAMPAIGN_COMMANDS, DISPATCHER
 from relaygram_dispatcher.runs import RunLoop
 
 _AGAIN_SECONDS = 1.0
+_MOST_DIGITS = 20
 
 
 def subscribe(broker: NatsBroker, publisher: WindowPublisher, runs: RunLoop) -> None:
@@ -38,6 +41,17 @@ def subscribe(broker: NatsBroker, publisher: WindowPublisher, runs: RunLoop) -> 
         else:
             runs.wake()
         await message.ack()
+
+
+async def listen_to_log(client: Client, runs: RunLoop) -> None:
+    """The log-writer rings after each commit; a bell that is not heard is made up for by the next look."""
+
+    async def on_bell(message: Msg) -> None:
+        campaign = message.subject.rsplit(".", 1)[-1]
+        if campaign.isascii() and campaign.isdigit() and len(campaign) < _MOST_DIGITS:
+            runs.log_changed(int(campaign))
+
+    await client.subscribe("log.changed.*", cb=on_bell)
 
 
 async def raw(message: NatsMessage) -> bytes:

@@ -1,13 +1,13 @@
 """Runs in PostgreSQL: leases, pages, cursors and completion."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import asyncpg
 
 from relaygram_common.database.statements import Statements
 from relaygram_dispatcher.core.pages import sender_name
-from relaygram_dispatcher.core.run import Contact, Content, Run
+from relaygram_dispatcher.core.run import Contact, Content, Due, Run
 
 _sql = Statements("relaygram_dispatcher")
 
@@ -88,10 +88,24 @@ class PgRuns:
             raise LeaseLostError(f"run of campaign {run.campaign_id}")
         return replace(page, people=[person for person in page.people if person.id not in gone]) if gone else page
 
-    async def advance(self, run: Run, page: Page) -> None:
-        """This page is done. Raises LeaseLostError."""
-        arguments = (run.campaign_id, run.epoch, page.cursor, page.people[-1].id, len(page.people))
-        if await self._pool.fetchval(_sql["advance_run"], *arguments) is None:
+    async def advance(self, run: Run, page: Page, *, made: int, due: Sequence[Due], enroll: bool) -> None:
+        """This page is done: `made` jobs, and due rows of one step. Raises LeaseLostError."""
+        advanced = await self._pool.fetchval(
+            _sql["advance_run"],
+            run.campaign_id,
+            run.epoch,
+            page.cursor,
+            page.people[-1].id,
+            made,
+            enroll,
+            due[0].trigger if due else "broadcast",
+            due[0].step_identity if due else 0,
+            [row.job_id for row in due],
+            [row.contact_id for row in due],
+            [row.due_at for row in due],
+            [row.quiet for row in due],
+        )
+        if advanced is None:
             raise LeaseLostError(f"run of campaign {run.campaign_id}")
 
     async def mark_expanded(self, run: Run, page: Page) -> None:
@@ -125,15 +139,6 @@ class PgRuns:
         """Nothing is left to do."""
         await self._pool.fetchval(_sql["finish_run"], run.campaign_id, run.epoch)
 
-    async def start_due(self, *, most: int) -> list[int]:
-        """Start drafts whose time has come; the campaigns that moved."""
-        moved = []
-        for row in await self._pool.fetch(_sql["due_starts"], most):
-            outcome = await self._pool.fetchrow(_sql["transition"], row["workspace_id"], row["id"], "start", "schedule")
-            if outcome is not None and outcome["outcome"] == "changed":
-                moved.append(row["id"])
-        return moved
-
     async def ping(self) -> None:
         """Raises when the database is not there."""
         await self._pool.fetchval(_sql["ping"])
@@ -141,5 +146,11 @@ class PgRuns:
 
 def _contact(row: asyncpg.Record) -> Contact:
     return Contact(
-        row["id"], row["telegram_user_id"], row["handle"], row["first_name"], row["last_name"], row["columns"]
+        row["id"],
+        row["telegram_user_id"],
+        row["handle"],
+        row["first_name"],
+        row["last_name"],
+        row["columns"],
+        row["quiet_until"],
     )

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from uuid import UUID
 
 from relaygram_common.contracts.delivery import DeliveryError, DeliveryEvent, delivery_event
-from relaygram_common.contracts.ids import job_id
 from relaygram_common.contracts.jobs import SendJob
 from relaygram_common.contracts.states import MessageState
 from relaygram_common.templates import text_for
-from relaygram_dispatcher.core.run import Contact, Content, Pending
+from relaygram_dispatcher.core.run import Contact, Content, Due, Pending, Step
+from relaygram_dispatcher.core.sequence import step_job, step_trigger
 
 _LEDGER_STATES = {
     "accepted": MessageState.SENT,
@@ -29,16 +28,29 @@ def sender_name(handle: str | None, telegram_user_id: int | None) -> str | None:
     return None if telegram_user_id is None else str(telegram_user_id)
 
 
-def broadcast_job(campaign_id: int, contact_id: int) -> UUID:
-    """The id of the one message of a broadcast to a person."""
-    return job_id("broadcast", campaign_id, contact_id, step=0)
+def first_rows(campaign_id: int, step: Step | None, people: Sequence[Contact], *, now: datetime) -> list[Due]:
+    """Due rows of the first message to each person: now, or when quiet hours end. No step: the body."""
+    identity, position = (step.identity, step.position) if step else (0, 0)
+    return [
+        Due(
+            job_id=step_job(campaign_id, person.id, identity),
+            contact_id=person.id,
+            trigger=step_trigger(identity),
+            step_identity=identity,
+            step=position,
+            follow_up=None,
+            due_at=person.quiet_until or now,
+            quiet=person.quiet_until is not None,
+        )
+        for person in people
+    ]
 
 
 def queued_events(content: Content, people: Sequence[Contact], *, now: datetime) -> list[DeliveryEvent]:
     """The log's pending rows."""
     return [
         delivery_event(
-            job=broadcast_job(content.campaign_id, person.id),
+            job=step_job(content.campaign_id, person.id, 0),
             state=MessageState.QUEUED,
             attempt=0,
             occurred_at=now,

@@ -1,4 +1,4 @@
-"""A run and the people of one page, as values."""
+"""A run, the people of one page and the messages they get, as values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,11 +27,32 @@ class Run:
     finals: int
     last_revision: int
     limits: Mapping[str, Any]
+    mode: str = "broadcast"
+    version: int = 1
+    planned_version: int = 1
+    followed_revision: int = 0
+    has_steps: bool = False
+    has_due: bool = False
+    has_published: bool = False  # due rows whose job is made
+    postponed: int = 0  # counted rows that are not jobs at this moment: put off, or to be made again
+    again_at: datetime | None = None  # the first of them is due
+    next_due_at: datetime | None = None  # the first of all rows that are not jobs
+    next_is_quiet: bool = False
+    next_send_at: datetime | None = None  # as people are told at this moment
+    waiting_for: str | None = None
+    account_waiting_for: str | None = None
+    account_waits_until: datetime | None = None
+    read_at: datetime | None = None
 
     @property
     def expanded(self) -> bool:
-        """Everybody known so far has a job."""
-        return self.expanded_generation == self.contacts_generation
+        """Everybody known so far has a job or a due row; an auto-reply has nobody to write to first."""
+        return self.mode != "broadcast" or self.expanded_generation == self.contacts_generation
+
+    @property
+    def ahead(self) -> int:
+        """Jobs made and not decided, those aside that are put off."""
+        return self.jobs_made - self.finals - self.postponed
 
     @property
     def progress(self) -> tuple[int, int]:
@@ -49,6 +70,18 @@ class Contact:
     first_name: str | None
     last_name: str | None
     columns: Mapping[str, str | None]
+    quiet_until: datetime | None = None  # quiet hours reign where this person is
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One message of a sequence, as it stands now."""
+
+    identity: int
+    position: int
+    body: str
+    delay_seconds: int
+    follow_ups: tuple[tuple[float, str], ...] = ()  # hours after the step, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +97,25 @@ class Content:
     reference: str | None
     entity_id: str | None
     application_id: str | None
+    steps: tuple[Step, ...] = ()  # in order
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A due row: what becomes a job, and when."""
+
+    job_id: UUID
+    contact_id: int
+    trigger: str
+    step_identity: int
+    step: int  # where it stood when the row was made
+    follow_up: int | None
+    due_at: datetime
+    follows_at: datetime | None = None
+    triggered_by_message_id: int | None = None
+    expires_at: datetime | None = None
+    counted: bool = False
+    quiet: bool = False  # due_at is when quiet hours end
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +131,7 @@ class Pending:
     body: str | None
     queued_at: datetime
     position: int
+    has_due: bool
     ledger_state: str | None
     attempt: int
     sent_body: str | None

@@ -9,6 +9,7 @@ select c.body as template, c.reference, c.entity_id, c.application_id,
 -- Messages without an outcome in the log, in its order, each with what the ledger holds of it.
 select m.job_id, m.sender_id as contact_id, coalesce(m.step, 0) as step, coalesce(m.trigger, 'broadcast') as trigger,
        m.sender, m.destination, m.body, coalesce(m.queued_at, m.created_at) as queued_at, m.position,
+       exists (select from dispatch.due d where d.job_id = m.job_id) as has_due,
        s.state as ledger_state, coalesce(s.attempt, 0) as attempt, s.body as sent_body, s.telegram_message_id,
        s.code, s.message, s.decided_at
   from delivery.messages m
@@ -28,6 +29,10 @@ select p.id, p.telegram_user_id, p.handle, p.first_name, p.last_name, p.columns
           from control.former_contacts where campaign_id = $1 and contact_id > $2 and has_job) p
   join dispatch.runs r on r.campaign_id = $1 and p.id <= r.cursor_contact_id
  where not exists (select from delivery.messages m where m.campaign_id = $1 and m.sender_id = p.id)
+   -- Whose message is, or was, a due row is not forgotten by that.
+   and not exists (select from dispatch.due d where d.campaign_id = $1 and d.contact_id = p.id)
+   and not (exists (select from control.steps s where s.campaign_id = $1)
+            and exists (select from dispatch.enrollments e where e.campaign_id = $1 and e.contact_id = p.id))
  order by p.id
  limit $3
 

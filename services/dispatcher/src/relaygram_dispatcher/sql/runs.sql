@@ -1,9 +1,9 @@
 -- name: open_runs
--- Each running broadcast has a run; the first look at it makes one.
+-- Each running campaign has a run; the first look at it makes one.
 insert into dispatch.runs (campaign_id, workspace_id, account_id)
 select c.id, c.workspace_id, c.telegram_account_id
   from control.campaigns c
- where c.status = 'running' and c.mode = 'broadcast' and c.deleted_at is null
+ where c.status = 'running' and c.deleted_at is null
    and not exists (select from dispatch.runs r where r.campaign_id = c.id)
 on conflict (campaign_id) do nothing
 
@@ -32,16 +32,32 @@ returning r.campaign_id
 update dispatch.runs set lease_until = null where lease_owner = $1 and finished_at is null
 
 -- name: held_runs
--- All that decides what a run needs next, as of one moment.
+-- All that decides what a run needs next, as of one moment. Each part is a probe or a few, whatever waits in dispatch.due:
+-- `postponed` counts no further than a run works ahead.
 select r.run_id, r.campaign_id, r.workspace_id, r.account_id, r.epoch, r.jobs_made, r.expanded_generation,
-       c.status, c.deleted_at is not null as deleted, c.contacts_generation,
+       r.planned_version, r.followed_revision, c.version, c.mode,
+       c.status, c.deleted_at is not null as deleted, c.contacts_generation, c.next_send_at, c.waiting_for,
        exists (select from control.imports i where i.campaign_id = r.campaign_id and i.status in ('queued', 'running')) as importing,
        coalesce(k.last_position, 0) as rows, coalesce(k.pending, 0) as pending, coalesce(k.sent + k.failed, 0) as finals,
-       coalesce(k.last_revision, 0) as last_revision, a.limits
+       coalesce(k.last_revision, 0) as last_revision, a.limits,
+       exists (select from control.steps s where s.campaign_id = r.campaign_id) as has_steps,
+       exists (select from dispatch.due d where d.campaign_id = r.campaign_id) as has_due,
+       exists (select from dispatch.due d where d.campaign_id = r.campaign_id and d.published_at is not null) as has_published,
+       again.postponed, again.again_at, n.due_at as next_due_at, coalesce(n.quiet, false) as next_is_quiet,
+       w.waiting_for as account_waiting_for, w.until as account_waits_until, now() as read_at
   from dispatch.runs r
   join control.campaigns c on c.id = r.campaign_id
   join control.telegram_accounts a on a.id = r.account_id
   left join delivery.campaign_counters k on k.campaign_id = r.campaign_id
+  left join telegram.waits w on w.account_id = r.account_id
+  left join lateral (
+      select d.due_at, d.quiet from dispatch.due d where d.campaign_id = r.campaign_id and d.published_at is null
+       order by d.due_at, d.job_id limit 1) n on true
+  left join lateral (
+      select count(*) as postponed, min(p.due_at) as again_at
+        from (select d.due_at from dispatch.due d
+               where d.campaign_id = r.campaign_id and d.published_at is null and d.counted
+               order by d.due_at limit 20000) p) again on true
  where r.lease_owner = $1 and r.lease_until > now() and r.finished_at is null
 
 -- name: run_page
@@ -51,18 +67,20 @@ select r.run_id, r.campaign_id, r.workspace_id, r.account_id, r.epoch, r.jobs_ma
 select r.cursor_contact_id, r.jobs_made, c.contacts_generation, coalesce(k.sent + k.failed, 0) as finals,
        c.body as template, c.reference, c.entity_id, c.application_id,
        a.handle as account_handle, a.telegram_user_id as account_user_id,
-       p.id, p.telegram_user_id, p.handle, p.first_name, p.last_name, p.columns
+       p.id, p.telegram_user_id, p.handle, p.first_name, p.last_name, p.columns,
+       case when c.quiet_hours is not null
+            then control.quiet_until(c.quiet_hours, coalesce(p.time_zone, c.time_zone), now()) end as quiet_until
   from dispatch.runs r
   join control.campaigns c on c.id = r.campaign_id and c.status = 'running' and c.deleted_at is null
   join control.telegram_accounts a on a.id = r.account_id
   left join delivery.campaign_counters k on k.campaign_id = r.campaign_id
   left join lateral (
-      (select q.id, q.telegram_user_id, q.handle, q.first_name, q.last_name, q.columns from control.contacts q
+      (select q.id, q.telegram_user_id, q.handle, q.first_name, q.last_name, q.columns, q.time_zone from control.contacts q
         where q.campaign_id = r.campaign_id and q.id > r.cursor_contact_id
         order by q.id limit $3)
       union all
       -- A page that was begun before is done again, also for those who were taken out since.
-      (select f.contact_id, null, null, null, null, '{}' from control.former_contacts f
+      (select f.contact_id, null, null, null, null, '{}', null from control.former_contacts f
         where f.campaign_id = r.campaign_id and f.contact_id > r.cursor_contact_id and f.has_job
         order by f.contact_id limit $3)
       order by 1 limit $3) p on true
@@ -74,10 +92,9 @@ select r.cursor_contact_id, r.jobs_made, c.contacts_generation, coalesce(k.sent 
 select dispatch.begin_page($1, $2, $3, $4)
 
 -- name: advance_run
--- After both acknowledgements, from where the page began and in the own epoch only: nothing is counted twice.
-update dispatch.runs set cursor_contact_id = $4, jobs_made = jobs_made + $5
- where campaign_id = $1 and epoch = $2 and cursor_contact_id = $3 and finished_at is null
-returning jobs_made
+-- After both acknowledgements, from where the page began and in the own epoch only: nothing is counted twice. Who gets a
+-- message later has a due row by the same transaction.
+select dispatch.advance_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 
 -- name: mark_expanded
 -- Everybody of generation $4 has a job. A contact added since then has made a newer generation.
@@ -97,19 +114,18 @@ select outcome, status, version from control.transition($1, $2, $3, $4)
 -- Asked after transition() has locked the campaign, in the same transaction: an import commits before or waits.
 select r.finished_at is null and r.expanded_generation = c.contacts_generation
        and not exists (select from control.imports i where i.campaign_id = c.id and i.status in ('queued', 'running'))
-       and coalesce((select k.sent + k.failed from delivery.campaign_counters k where k.campaign_id = c.id), 0) = r.jobs_made
-  from dispatch.runs r join control.campaigns c on c.id = r.campaign_id
+       and coalesce(k.sent + k.failed, 0) >= r.jobs_made and coalesce(k.pending, 0) = 0
+       and not exists (select from dispatch.due d where d.campaign_id = c.id)
+       and (r.followed_revision >= coalesce(k.last_revision, 0)
+            or not exists (select from control.steps s where s.campaign_id = c.id))
+  from dispatch.runs r
+  join control.campaigns c on c.id = r.campaign_id
+  left join delivery.campaign_counters k on k.campaign_id = c.id
  where r.campaign_id = $1 and r.epoch = $2
 
 -- name: finish_run
 update dispatch.runs set finished_at = now() where campaign_id = $1 and epoch = $2 and finished_at is null
 returning run_id
-
--- name: due_starts
--- Drafts whose time has come.
-select c.workspace_id, c.id from control.campaigns c
- where c.status = 'draft' and c.scheduled_at <= now() and c.deleted_at is null
- order by c.scheduled_at limit $1
 
 -- name: ping
 -- Is the database there?

@@ -1,0 +1,55 @@
+-- name: campaign_content
+-- What the messages of a campaign share, with its steps as they are now.
+select c.body as template, c.reference, c.entity_id, c.application_id,
+       a.handle as account_handle, a.telegram_user_id as account_user_id,
+       coalesce((select jsonb_agg(jsonb_build_object('identity', s.identity, 'position', s.position, 'body', s.body,
+                                                     'delay_seconds', s.delay_seconds, 'followups', s.followups)
+                                  order by s.position)
+                   from control.steps s where s.campaign_id = c.id), '[]') as steps
+  from control.campaigns c join control.telegram_accounts a on a.id = c.telegram_account_id
+ where c.id = $1 and c.deleted_at is null and c.status = 'running'
+
+-- name: due_page
+-- Rows whose time has come, oldest first, with their people: of those that are counted already at most $2, and of all
+-- others at most $3. Each half reads as many entries of its index as it returns, or few more.
+select d.job_id, d.contact_id, d.trigger, d.step_identity, d.step, d.follow_up, d.due_at, d.follows_at,
+       d.triggered_by_message_id, d.expires_at, d.counted,
+       p.id, p.telegram_user_id, p.handle, p.first_name, p.last_name, p.columns,
+       case when c.quiet_hours is not null and d.trigger <> 'auto_reply'
+            then control.quiet_until(c.quiet_hours, coalesce(p.time_zone, c.time_zone), now()) end as quiet_until
+  from (select * from (select * from dispatch.due o
+                        where o.campaign_id = $1 and o.published_at is null and o.counted and o.due_at <= now()
+                        order by o.due_at limit $2) again
+        union all
+        select * from (select * from dispatch.due o
+                        where o.campaign_id = $1 and o.published_at is null and o.due_at <= now() and not o.counted
+                        order by o.due_at, o.job_id limit $3) fresh) d
+  join control.campaigns c on c.id = d.campaign_id
+  left join control.contacts p on p.id = d.contact_id and p.campaign_id = d.campaign_id
+
+-- name: begin_due
+select dispatch.begin_due($1, $2, $3)
+
+-- name: mark_published
+select dispatch.mark_published($1, $2, $3)
+
+-- name: put_off
+select dispatch.put_off($1, $2, $3, $4)
+
+-- name: publish_again
+select dispatch.publish_again($1, $2, $3)
+
+-- name: plan_of
+select dispatch.plan_of($1) as plan, r.plan as planned from dispatch.runs r where r.campaign_id = $1 and r.epoch = $2
+
+-- name: plan_page
+select dispatch.plan_page($1, $2, $3, $4)
+
+-- name: note_plan
+update dispatch.runs set planned_version = $3, plan = $4 where campaign_id = $1 and epoch = $2 returning run_id
+
+-- name: clear_page
+select dispatch.clear_page($1, $2, $3)
+
+-- name: note_waiting
+select control.note_waiting($1, $2, $3)

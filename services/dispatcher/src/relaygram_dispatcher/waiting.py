@@ -1,0 +1,36 @@
+"""Tells people what a running campaign waits for, when that has changed; and operators, all the time."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from relaygram_dispatcher import metrics
+from relaygram_dispatcher.adapters.pg_due import PgDue
+from relaygram_dispatcher.core.duties import to_follow
+from relaygram_dispatcher.core.run import Run
+from relaygram_dispatcher.core.waiting import lateness_seconds, waiting
+
+
+class Waiting:
+    """After each look at the runs."""
+
+    def __init__(self, due: PgDue) -> None:
+        self._due = due
+        self._shown: set[str] = set()
+
+    async def note(self, runs: Sequence[Run]) -> None:
+        """Write what differs from what is written."""
+        why: Counter[str] = Counter()
+        for run in runs:
+            if run.status != "running" or run.deleted:
+                continue
+            next_send_at, waiting_for = waiting(run)
+            if waiting_for is not None:
+                why[waiting_for] += 1
+            if (next_send_at, waiting_for) != (run.next_send_at, run.waiting_for):
+                await self._due.note_waiting(run, next_send_at, waiting_for)
+        metrics.RUNS.set(len(runs))
+        metrics.UNFOLLOWED.set(sum(to_follow(run) for run in runs))
+        metrics.LATENESS.set(max((lateness_seconds(run) for run in runs), default=0.0))
+        for word in self._shown | set(why):
+            metrics.WAITING.labels(word).set(why[word])
+        self._shown |= set(why)
