@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from relaygram_telegram_gateway.core import login_steps, telegram_errors
 from relaygram_telegram_gateway.core.campaign_states import CampaignState, CampaignStates
-from relaygram_telegram_gateway.core.lease_clock import LeaseTerms, fair_share, wait_before_connecting
+from relaygram_telegram_gateway.core.lease_clock import LeaseTerms, wait_before_connecting
 from relaygram_telegram_gateway.core.limits import Limits, Usage, parse_limits, remaining
 from relaygram_telegram_gateway.core.login_steps import Step, next_step
 from relaygram_telegram_gateway.core.outcomes import (
@@ -25,6 +25,7 @@ from relaygram_telegram_gateway.core.peer_choice import way_to
 from relaygram_telegram_gateway.core.random_id import random_id
 from relaygram_telegram_gateway.core.retries import network_retry, peer_flood_rest
 from relaygram_telegram_gateway.core.sent_lookup import ChatMessage, find_sent, reaches_back
+from relaygram_telegram_gateway.core.sharing import to_let_go, to_take
 from relaygram_telegram_gateway.core.telegram_errors import TelegramError, outcome_of, rule_for
 from relaygram_telegram_gateway.core.turns import Turns, shares
 
@@ -224,7 +225,7 @@ def test_the_hour_and_the_day_and_the_first_day() -> None:
 
 
 def test_campaigns_take_turns_and_those_that_answer_go_first() -> None:
-    turns = Turns()
+    turns: Turns[int] = Turns()
     assert [turns.choose([1, 2, 3]) for _ in range(6)] == [1, 2, 3, 1, 2, 3]
     assert [turns.choose([1, 2, 3], answering={3}) for _ in range(2)] == [3, 3]
     assert turns.choose([]) is None
@@ -234,7 +235,8 @@ def test_campaigns_take_turns_and_those_that_answer_go_first() -> None:
 
 @given(st.lists(st.sets(st.integers(1, 5), min_size=1), min_size=30, max_size=60))
 def test_nobody_waits_longer_than_a_round(rounds: list[set[int]]) -> None:
-    turns, waited = Turns(), dict.fromkeys(range(1, 6), 0)
+    turns: Turns[int] = Turns()
+    waited = dict.fromkeys(range(1, 6), 0)
     for ready in rounds:
         chosen = turns.choose(sorted(ready))
         for campaign in ready:
@@ -264,10 +266,26 @@ def test_a_lease_counts_from_before_its_publication_and_ends_a_margin_early() ->
     assert wait_before_connecting(seen_expired=False, margin_seconds=1.0) == 0.0
 
 
-@given(st.integers(0, 200), st.integers(0, 20))
-def test_shares_of_all_gateways_cover_all_accounts(wanted: int, gateways: int) -> None:
-    assert fair_share(wanted, gateways) * max(1, gateways) >= wanted
-    assert (fair_share(wanted, gateways) - 1) * max(1, gateways) < max(wanted, 1)
+_LOADS = st.dictionaries(st.sampled_from("abcdefg"), st.integers(0, 40), min_size=1)
+
+
+@given(_LOADS, st.integers(0, 50))
+def test_whoever_has_the_fewest_takes_what_is_free_and_all_is_taken(loads: dict[str, int], free: int) -> None:
+    taken = {name: to_take(loads, name, free) for name in loads}
+    assert sum(taken.values()) == free
+    fullest = max(loads[name] + taken[name] for name in loads if taken[name]) if free else 0
+    assert all(loads[name] + taken[name] >= fullest - 1 for name in loads)
+
+
+@given(_LOADS)
+def test_accounts_move_until_no_two_gateways_differ_by_more_than_one_and_then_rest(loads: dict[str, int]) -> None:
+    given = {name: to_let_go(loads, name) for name in loads}
+    left = {name: count - given[name] for name, count in loads.items()}
+    after = {name: left[name] + to_take(left, name, sum(given.values())) for name in loads}
+    assert max(after.values()) - min(after.values()) <= 1
+    assert all(to_let_go(after, name) == 0 for name in after)
+    # Nobody gives away what it would get back.
+    assert all(given[name] == 0 or after[name] == left[name] for name in loads)
 
 
 # --- campaign states

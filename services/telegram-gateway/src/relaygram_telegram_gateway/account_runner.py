@@ -38,6 +38,7 @@ _UNREADABLE = "How this account connects can not be read with this installation'
 _PROXY_TRIES = 3
 _PROXY_TRIES_TO_LOG_OUT = 12  # some two minutes
 _MOVE_SECONDS = 0.7
+_LOGGING_IN = 1_000_000  # somebody sits and waits
 _WORTH_ANOTHER_TRY: tuple[type[BaseException], ...] = (*TRANSIENT, TelegramRefusedError)
 
 
@@ -80,6 +81,13 @@ class AccountRunner:
         """NATS is back."""
         if self._sender is not None:
             await self._sender.reconnected()
+
+    @property
+    def busy(self) -> int:
+        """How much would be interrupted if another gateway took the account now."""
+        if self._sender is not None:
+            return self._sender.busy
+        return 0 if self._account.status in ("active", "backing_off") else _LOGGING_IN
 
     async def run(self) -> None:
         """Until the lease is lost or another owner writes; cancelled when the account is no longer wanted here."""

@@ -1,5 +1,6 @@
 """The wiring: what is connected to what, started and stopped in which order."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -20,7 +21,7 @@ from relaygram_telegram_gateway.adapters.telethon_client import TelegramPlace
 from relaygram_telegram_gateway.core.campaign_states import CampaignStates
 from relaygram_telegram_gateway.core.lease_clock import LeaseTerms
 from relaygram_telegram_gateway.fleet import Fleet
-from relaygram_telegram_gateway.handlers import add_account_commands, hear_doorbells
+from relaygram_telegram_gateway.handlers import add_account_commands, doorbell_subject, hear_doorbells
 from relaygram_telegram_gateway.health import database_check, nats_check
 from relaygram_telegram_gateway.sending.work import Tools
 from relaygram_telegram_gateway.settings import GatewaySettings
@@ -53,7 +54,7 @@ async def build(settings: GatewaySettings, runtime: Runtime) -> AsyncIterator[No
         leases = LeaseStore(
             client, settings.instance, LeaseTerms(settings.lease_seconds, settings.lease_margin_seconds)
         )
-        presence = Presence(client, settings.instance)
+        presence = Presence(client, settings.instance, accounts=lambda: fleet.load)
         state_feed = CampaignStateFeed(
             client, rows, states,
             accounts=lambda: fleet.accounts(),
@@ -63,8 +64,12 @@ async def build(settings: GatewaySettings, runtime: Runtime) -> AsyncIterator[No
         tools = Tools(
             settings, client, publisher, pool, rows, place, states, state_feed.read_soon,
             phone_of=lambda sealed, campaign: sealer.open(sealed, owner=f"contact-phone:{campaign}"),
+            uploads=asyncio.Semaphore(settings.max_uploads),
         )  # fmt: skip
-        fleet = Fleet(RunnerTools(leases, sealer, tools), presence)
+        fleet = Fleet(
+            RunnerTools(leases, sealer, tools), presence,
+            ring=lambda account: client.publish(doorbell_subject(account)),
+        )  # fmt: skip
         reconnects.listen(state_feed.reconnected)
         reconnects.listen(fleet.reconnected)
         runtime.health.add("nats", nats_check(client))
@@ -82,8 +87,8 @@ async def build(settings: GatewaySettings, runtime: Runtime) -> AsyncIterator[No
             yield
         finally:
             await cancel_and_wait([accounts])
+            await presence.stop()  # first: nobody is to hand anything to us any more
             await fleet.close(within_seconds=settings.shutdown_seconds / 2)
-            await presence.stop()
             await publisher.stop()
     finally:
         await broker.stop()

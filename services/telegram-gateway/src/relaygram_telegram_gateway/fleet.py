@@ -1,8 +1,11 @@
 """Which accounts this gateway runs: its fair share of those that need an owner, each under a lease."""
 
 import asyncio
+import functools
 import random
 import time
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import structlog
 
@@ -13,15 +16,22 @@ from relaygram_telegram_gateway.account_runner import AccountRunner, RunnerTools
 from relaygram_telegram_gateway.adapters.nats_leases import LEASE_ERRORS, Lease, Seen
 from relaygram_telegram_gateway.adapters.nats_presence import Presence
 from relaygram_telegram_gateway.adapters.pg_accounts import AccountRow
-from relaygram_telegram_gateway.core.lease_clock import fair_share, wait_before_connecting
-from relaygram_telegram_gateway.metrics import LEASES
+from relaygram_telegram_gateway.core.lease_clock import wait_before_connecting
+from relaygram_telegram_gateway.core.sharing import to_let_go, to_take
+from relaygram_telegram_gateway.metrics import HANDED_ON, LEASES
 
 log = structlog.get_logger(__name__)
 
 _LOOKS_AT_ONCE = 50
 _MAX_LOOKS = 200
-# Beyond its fair share a gateway takes an account only when nobody else did for so long.
+# Beyond its share a gateway takes an account only when nobody else did for so long.
 _UNSHARED_SECONDS = 2.5
+# Accounts move only when their spread has been uneven for so long: what others say is a second old at times.
+_UNEVEN_SECONDS = 2.0
+# For the messages of an account that is handed on to be answered.
+_HAND_ON_SECONDS = 10.0
+# A gateway that could not look after its accounts for so long is not counted on.
+_WELL_SECONDS = 5.0
 _ALIVE_SECONDS = 3.0  # the api takes a gateway that was silent for 10 s for gone
 _TRANSIENT: tuple[type[BaseException], ...] = (*TRANSIENT_ERRORS, *LEASE_ERRORS)
 
@@ -29,22 +39,34 @@ _TRANSIENT: tuple[type[BaseException], ...] = (*TRANSIENT_ERRORS, *LEASE_ERRORS)
 class Fleet:
     """The accounts of this gateway."""
 
-    def __init__(self, tools: RunnerTools, presence: Presence) -> None:
+    def __init__(
+        self, tools: RunnerTools, presence: Presence, *, ring: Callable[[int], Coroutine[Any, Any, None]]
+    ) -> None:
         self._tools = tools
         self._presence = presence
+        self._ring = ring
         self._runners: dict[int, AccountRunner] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._held_elsewhere: set[int] = set()
         self._free_since: dict[int, float] = {}
         self._look_now = asyncio.Event()
         self._looks = asyncio.Semaphore(_LOOKS_AT_ONCE)
-        self._taking = 0  # at this moment
+        self._handing_on: dict[int, asyncio.Task[None]] = {}
+        self._uneven_since: float | None = None
         self._closing = False
+        self._well_at = asyncio.get_running_loop().time()
         self._said_alive = float("-inf")
 
     def accounts(self) -> list[int]:
         """Accounts that we run."""
         return list(self._runners)
+
+    @property
+    def load(self) -> int | None:
+        """How many accounts we run; None while we can not look after any."""
+        if asyncio.get_running_loop().time() - self._well_at > _WELL_SECONDS:
+            return None
+        return len(self._runners.keys() - self._handing_on.keys())
 
     def wake(self) -> None:
         """An account's row changed."""
@@ -86,13 +108,62 @@ class Fleet:
         for account_id, runner in list(self._runners.items()):
             if account_id in wanted:
                 runner.update(wanted[account_id])
-            else:
+            elif account_id not in self._handing_on:
                 await self._stop(account_id, within_seconds=1.0)
         others = [account for account in wanted.values() if account.id not in self._runners]
-        if others and not self._closing:
-            random.shuffle(others)
-            await asyncio.gather(*(self._consider(account, len(wanted)) for account in others[:_MAX_LOOKS]))
+        if not self._closing:
+            await self._take_free(others)
+            self._hand_on()
         LEASES.set(len(self._runners))
+        self._well_at = asyncio.get_running_loop().time()
+
+    async def _take_free(self, others: list[AccountRow]) -> None:
+        random.shuffle(others)
+        looked = await asyncio.gather(*(self._look(account) for account in others[:_MAX_LOOKS]))
+        now = asyncio.get_running_loop().time()
+        free = [(account, seen) for account, seen in looked if self._is_free(account, seen, now)]
+        ours = to_take(self._presence.loads(), self._tools.sending.settings.instance, len(free))
+        # Those first that nobody has wanted for longest.
+        free.sort(key=lambda one: self._free_since[one[0].id])
+        for account, seen in free:
+            if ours > 0 or now - self._free_since[account.id] >= _UNSHARED_SECONDS:
+                ours -= 1
+                await self._take_one(account, seen)
+
+    def _is_free(self, account: AccountRow, seen: Seen, now: float) -> bool:
+        if seen.holder is not None:
+            self._held_elsewhere.add(account.id)
+            self._free_since.pop(account.id, None)
+            return False
+        self._free_since.setdefault(account.id, now)
+        return True
+
+    def _hand_on(self) -> None:
+        """Let go of what others have too little of; idle accounts first."""
+        now = asyncio.get_running_loop().time()
+        surplus = to_let_go(self._presence.loads(), self._tools.sending.settings.instance)
+        if not surplus or self._handing_on:
+            self._uneven_since = None
+            return
+        self._uneven_since = now if self._uneven_since is None else self._uneven_since
+        if now - self._uneven_since < _UNEVEN_SECONDS:
+            return
+        self._uneven_since = None
+        for account_id in sorted(self._runners, key=lambda account_id: self._runners[account_id].busy)[:surplus]:
+            task = asyncio.create_task(self._hand_on_one(account_id), name=f"hand-on-{account_id}")
+            self._handing_on[account_id] = task
+            task.add_done_callback(functools.partial(self._handed_on, account_id))
+
+    async def _hand_on_one(self, account_id: int) -> None:
+        await self._stop(account_id, within_seconds=_HAND_ON_SECONDS)
+        HANDED_ON.inc()
+        await self._presence.say()
+        await self._ring(account_id)
+
+    def _handed_on(self, account_id: int, task: "asyncio.Task[None]") -> None:
+        del self._handing_on[account_id]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.warning("account.not_handed_on", account_id=account_id, error=str(error) or type(error).__name__)
 
     async def _say_alive(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -100,29 +171,19 @@ class Fleet:
             await self._tools.sending.rows.say_alive(self._tools.sending.settings.instance)
             self._said_alive = now
 
-    async def _consider(self, account: AccountRow, wanted: int) -> None:
+    async def _look(self, account: AccountRow) -> tuple[AccountRow, Seen]:
         async with self._looks:
-            seen = await self._tools.leases.look(account.id)
-            now = asyncio.get_running_loop().time()
-            if seen.holder is not None:
-                self._held_elsewhere.add(account.id)
-                self._free_since.pop(account.id, None)
-                return
-            free_for = now - self._free_since.setdefault(account.id, now)
-            share = fair_share(wanted, self._presence.gateways())
-            if len(self._runners) + self._taking >= share and free_for < _UNSHARED_SECONDS:
-                return
-            self._taking += 1
-            try:
-                lease = await self._take(account, seen)
-            finally:
-                self._taking -= 1
-            if lease is None:
-                return
-            expired = seen.expired or (account.id in self._held_elsewhere and seen.revision == 0)
-            self._held_elsewhere.discard(account.id)
-            self._free_since.pop(account.id, None)
-            self._begin(account, lease, expired=expired)
+            return account, await self._tools.leases.look(account.id)
+
+    async def _take_one(self, account: AccountRow, seen: Seen) -> None:
+        lease = await self._take(account, seen)
+        if lease is None:
+            return
+        expired = seen.expired or (account.id in self._held_elsewhere and seen.revision == 0)
+        self._held_elsewhere.discard(account.id)
+        self._free_since.pop(account.id, None)
+        self._begin(account, lease, expired=expired)
+        await self._presence.say()
 
     async def _take(self, account: AccountRow, seen: Seen) -> Lease | None:
         if not await self._bucket_is_trusted(account):
@@ -172,6 +233,7 @@ class Fleet:
     async def close(self, *, within_seconds: float) -> None:
         """Told to stop: finish what is on the wire, let go of all leases."""
         self._closing = True
+        await asyncio.gather(*self._handing_on.values(), return_exceptions=True)
         await asyncio.gather(
             *(self._stop(account_id, within_seconds=within_seconds) for account_id in list(self._runners))
         )

@@ -14,9 +14,9 @@ import nats.errors
 import orjson
 import structlog
 from nats.aio.client import Client
-from nats.js.errors import APIError, NotFoundError
+from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
-from relaygram_common.topology import ACCOUNT_LEASES
+from relaygram_common.topology import ACCOUNT_LEASES, BUCKETS, CAMPAIGN_STATE
 from relaygram_telegram_gateway.core.lease_clock import LeaseTerms
 
 log = structlog.get_logger(__name__)
@@ -104,12 +104,16 @@ class LeaseStore:
         before = self._clock()
         try:
             lease.revision = await self._put(lease.account_id, lease.hold, lease.revision)
+        except NoStreamResponseError:
+            await self.restore_bucket()
+            raise  # and comes again at once
         except APIError as error:
             if error.err_code not in _WRONG_LAST_SEQUENCE:
                 raise
-            # A renewal of ours whose answer was lost has moved the revision; or the lease is another's.
+            # A renewal of ours whose answer was lost has moved the revision; or the lease is another's. No trace of
+            # any lease before ours has run out: the bucket was lost, and in a new one nobody else takes it that soon.
             seen = await self.look(lease.account_id)
-            if seen.hold != lease.hold:
+            if seen.hold != lease.hold and not (seen.revision == 0 and lease.is_valid()):
                 lease.lost = True
                 return False
             before = self._clock()
@@ -135,9 +139,20 @@ class LeaseStore:
         except LEASE_ERRORS as error:
             log.info("lease.not_released", account_id=lease.account_id, error=str(error) or type(error).__name__)
 
+    async def restore_bucket(self) -> None:
+        """Somebody deleted it: made anew, with as many replicas as its sister has."""
+        log.error("lease_bucket.lost", bucket=ACCOUNT_LEASES)
+        sister = await self._js.stream_info(f"KV_{CAMPAIGN_STATE}")
+        (config,) = [bucket for bucket in BUCKETS if bucket.name == _STREAM]
+        await self._js.add_stream(config.evolve(num_replicas=sister.config.num_replicas or 1))
+
     async def bucket_age_seconds(self, now: float) -> float:
         """How long the bucket exists. `now` in seconds since 1970."""
-        info = await self._js.stream_info(_STREAM)
+        try:
+            info = await self._js.stream_info(_STREAM)
+        except NotFoundError:
+            await self.restore_bucket()
+            return 0.0
         created = info.created
         return now - created.timestamp() if created is not None else float("inf")
 

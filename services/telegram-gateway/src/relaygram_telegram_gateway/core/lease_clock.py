@@ -23,8 +23,3 @@ class LeaseTerms:
 def wait_before_connecting(*, seen_expired: bool, margin_seconds: float) -> float:
     """A holder that vanished may have bytes under way; one that let go, or never was, has none."""
     return margin_seconds if seen_expired else 0.0
-
-
-def fair_share(wanted: int, gateways: int) -> int:
-    """How many accounts one of so many gateways takes; together they take all."""
-    return -(-wanted // max(1, gateways))

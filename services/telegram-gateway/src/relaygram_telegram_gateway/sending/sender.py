@@ -17,6 +17,7 @@ from relaygram_telegram_gateway.core.outcomes import Wait
 from relaygram_telegram_gateway.core.telegram_errors import outcome_of
 from relaygram_telegram_gateway.metrics import RECONNECTS
 from relaygram_telegram_gateway.parts import run_together
+from relaygram_telegram_gateway.sending.attachments import Attachments
 from relaygram_telegram_gateway.sending.connection_news import ConnectionNews
 from relaygram_telegram_gateway.sending.giving_back import give_back
 from relaygram_telegram_gateway.sending.intake import Intake
@@ -54,10 +55,12 @@ class Sender:
         self.resolver = Resolver(
             work, self.wire, on_found=lambda held: self.intake.send(held), on_outcome=aftermath.follow
         )
-        self.lookups = Lookups(work, self.wire, self.recorder, resolve=self.resolver.add)
-        self.intake = Intake(work, self.wire, self.recorder, self.resolver, self.lookups)
+        self.attachments = Attachments(work, on_ready=lambda held: self.intake.send(held), on_outcome=aftermath.follow)
+        self.lookups = Lookups(work, self.wire, self.recorder, self.attachments, resolve=self.resolver.add)
+        self.intake = Intake(work, self.wire, self.recorder, self.resolver, self.lookups, self.attachments)
         aftermath.wire, aftermath.recorder = self.wire, self.recorder
         aftermath.resolver, aftermath.lookups = self.resolver, self.lookups
+        aftermath.attachments = self.attachments
         self._news = ConnectionNews(work)
         self._waits = Waits(work, self.wire, self.resolver, self.intake.allowance)
         self._refresh_now = asyncio.Event()
@@ -99,6 +102,11 @@ class Sender:
         finally:
             await self._let_go()
 
+    @property
+    def busy(self) -> int:
+        """Jobs in hand, and campaigns that may have more."""
+        return len(self.work.held) + len(self.intake.feeds)
+
     async def finish(self, *, within_seconds: float) -> None:
         """Begin nothing new; let what is on the wire be answered and written down; give the rest back."""
         work = self.work
@@ -119,6 +127,7 @@ class Sender:
     async def _let_go(self) -> None:
         work = self.work
         await self.lookups.stop()
+        await self.attachments.stop()
         while self.intake.feeds:
             await self.intake.feeds.popitem()[1].stop()
         self.wire.link_lost()
