@@ -17,6 +17,7 @@ _sql = Statements("relaygram_log_writer")
 
 # Messages marked by one transaction, which holds the log's lock meanwhile.
 _MARKED_AT_ONCE = 500
+_ACCEPTED = RANKS[MessageState.SENT]
 
 
 class PgReceipts:
@@ -27,7 +28,14 @@ class PgReceipts:
 
     async def late(self, rows: Sequence[Row]) -> list[Key]:
         """Those of the rows just written whose receipts came before them."""
-        accepted = [row for row in rows if row.rank >= RANKS[MessageState.SENT] and row.recipient_id is not None]
+        accepted = [row for row in rows if row.rank >= _ACCEPTED and row.account_id and row.recipient_id]
+        if not accepted:
+            return []
+        accounts = list({row.account_id for row in accepted})
+        newest = {
+            row["account_id"]: row["message_id"] for row in await self._pool.fetch(_sql["newest_receipts"], accounts)
+        }
+        accepted = [row for row in accepted if (row.telegram_message_id or 0) <= (newest[row.account_id] or -1)]
         if not accepted:
             return []
         found = await self._pool.fetch(
@@ -47,9 +55,7 @@ class PgReceipts:
         while True:
             changed = await self._apply_some(arguments)
             for row in changed:
-                message = row["message"]
-                campaign_id = message["campaign_id"]
-                revisions[campaign_id] = max(revisions.get(campaign_id, 0), message["revision"])
+                revisions[row["campaign_id"]] = max(revisions.get(row["campaign_id"], 0), row["revision"])
             if len(changed) < _MARKED_AT_ONCE:
                 return revisions
 
@@ -59,7 +65,7 @@ class PgReceipts:
             events = [
                 event
                 for row in changed
-                for event in events_of(row["message"], is_read=row["is_read"], is_replied=row["is_replied"])
+                for event in events_of(dict(row), is_read=row["is_read"], is_replied=row["is_replied"])
             ]
             if events:
                 await connection.execute(_sql["tell"], *_outbox_columns(events))

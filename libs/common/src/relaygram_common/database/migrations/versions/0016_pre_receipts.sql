@@ -11,6 +11,7 @@ create table delivery.receipts (
     occurred_at timestamptz not null,
     primary key (account_id, chat_id, kind, message_id)
 );
+create index receipts_of_account on delivery.receipts (account_id, message_id);
 create index receipts_by_age on delivery.receipts (occurred_at);
 call control.protect('delivery.receipts');
 grant select, insert, update, delete on delivery.receipts to relaygram_log_writer;
@@ -31,6 +32,14 @@ language sql stable as $$
                 and m.sent_at <= p_at and m.rank >= 4 and m.channel = 'telegram' and m.workspace_id = p_workspace
               order by m.sent_at desc, m.job_id limit 1)) n
      order by n.sent_at desc nulls last, n.has_id desc limit 1
+$$;
+
+-- The highest message that these accounts have a receipt for. Ids of messages grow, so that what was just sent is mostly
+-- above it, and nothing more need be asked.
+create function delivery.newest_receipts(p_account_id bigint[]) returns table (account_id bigint, message_id bigint)
+language sql stable set enable_seqscan = off as $$
+    select i.account_id, (select max(r.message_id) from delivery.receipts r where r.account_id = i.account_id)
+      from unnest(p_account_id) as i (account_id)
 $$;
 
 -- Which of these accepted messages, just written, have receipts that came before them.
@@ -199,6 +208,7 @@ language sql security definer set search_path = pg_catalog as $$
      where t.subject like 'delivery.event.%'
 $$;
 
-revoke execute on function delivery.replied_message, delivery.with_receipts, delivery.apply_receipts, delivery.tell from public;
-grant execute on function delivery.replied_message, delivery.with_receipts, delivery.apply_receipts, delivery.tell
-    to relaygram_log_writer;
+revoke execute on function delivery.replied_message, delivery.newest_receipts, delivery.with_receipts,
+    delivery.apply_receipts, delivery.tell from public;
+grant execute on function delivery.replied_message, delivery.newest_receipts, delivery.with_receipts,
+    delivery.apply_receipts, delivery.tell to relaygram_log_writer;
