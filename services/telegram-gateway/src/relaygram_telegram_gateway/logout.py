@@ -37,5 +37,6 @@ async def forget_login(rows: AccountRows, account: AccountRow, term: int) -> Non
     """Nothing of the log-in stays with us."""
     await rows.written(
         account, term, ("forget_session", account.id), ("forget_login", account.id), ("forget_connection", account.id),
+        ("forget_update_state", account.id),
         ("forget_secrets", account.id, ["phone", "bot_token", "session_string", "code", "password"]),
     )  # fmt: skip

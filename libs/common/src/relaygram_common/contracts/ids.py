@@ -3,6 +3,7 @@
 from uuid import UUID, uuid5
 
 _JOBS = UUID("6f2b8c1e-7c5a-5d0e-9a41-3e7b52f0c9d4")
+_INBOUND = UUID("c7f0d6b2-3a1e-5f57-8d24-90b1e6a45c38")
 
 
 def job_id(
@@ -20,3 +21,8 @@ def job_id(
 def event_id(job: UUID, state: str, attempt: int) -> UUID:
     """The id of one delivery event, stable over redeliveries and replays."""
     return uuid5(job, f"{state}/{attempt}")
+
+
+def inbound_event_id(account_id: int, message_id: int) -> UUID:
+    """The id of what a person wrote to an account: the same, however often the message is fetched."""
+    return uuid5(_INBOUND, f"{account_id}/{message_id}")

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from relaygram_common.contracts.cloud_events import cloud_event_headers
 from relaygram_common.contracts.delivery import MAX_ID
 from relaygram_common.contracts.states import AccountStatus
 
@@ -60,3 +61,18 @@ class InboundMessage(_Event):
     text: str
     media: dict[str, Any] | None
     date: AwareDatetime
+
+    @property
+    def subject(self) -> str:
+        """Where this event is published."""
+        return f"message.inbound.{self.workspace_id}.{self.account_id}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Its CloudEvents headers."""
+        return cloud_event_headers(
+            event_id=self.event_id,
+            event_type="com.relaygram.message.inbound.v1",
+            workspace_id=self.workspace_id,
+            time=self.date,
+        )

@@ -10,14 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 import structlog
-from telethon import TelegramClient
 from telethon.crypto import aes, rsa
 from telethon.sessions import StringSession
-from telethon.tl import functions
+from telethon.tl import functions, types
 
 from relaygram_common.proxy_address import ProxyAddress, parse_proxy
 from relaygram_telegram_gateway.adapters.telethon_connection import Fence, fenced_connection
 from relaygram_telegram_gateway.adapters.telethon_errors import telegram_error
+from relaygram_telegram_gateway.adapters.telethon_updates import UpdateListener, UpdatesClient, begin_at
+from relaygram_telegram_gateway.core.arrivals import UpdateState
 from relaygram_telegram_gateway.core.telegram_errors import TelegramError
 from relaygram_telegram_gateway.settings import GatewaySettings
 
@@ -134,16 +135,30 @@ class TelegramLink:
     nobody closed alive, and connected to where it was.
     """
 
-    def __init__(self, place: TelegramPlace, saved_session: str, lease_is_valid: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        place: TelegramPlace,
+        saved_session: str,
+        lease_is_valid: Callable[[], bool],
+        *,
+        updates: UpdateListener | None = None,
+        state: UpdateState | None = None,
+    ) -> None:
+        """`updates` takes what arrives, and what has arrived since `state`; without one nobody hears of it."""
         self.number = next(_numbers)
         self.fence = Fence(lease_is_valid)
+        self.begun_at = state
         self._place = place
         self._session = place.session(saved_session)
         place.check(self._session)
-        self._client = TelegramClient(
+        if state is not None:
+            begin_at(self._session, state)
+        self._client = UpdatesClient(
             self._session,
             place.api_id,
             place.api_hash,
+            listener=updates,
+            timeout_seconds=place.connect_seconds,
             connection=fenced_connection(self.fence),
             proxy=place.telethon_proxy,
             use_ipv6=place.uses_ipv6,
@@ -155,7 +170,7 @@ class TelegramLink:
             auto_reconnect=False,
             timeout=10,
             receive_updates=True,
-            catch_up=False,
+            catch_up=state is not None,
             sequential_updates=True,
             entity_cache_limit=5000,
         )
@@ -183,9 +198,26 @@ class TelegramLink:
                 raise ConnectionError(str(error) or type(error).__name__) from error
             raise
 
-    async def demand_authorized(self) -> None:
-        """Raises TelegramRefusedError with the reason when the session is not (any more) logged in."""
-        await self.ask(functions.updates.GetStateRequest())
+    async def demand_authorized(self) -> UpdateState:
+        """Where Telegram stands. Raises TelegramRefusedError with the reason when the session is not logged in."""
+        now = await self.ask(functions.updates.GetStateRequest())
+        return UpdateState(now.pts, now.qts, now.date, now.seq)
+
+    def update_state(self) -> UpdateState | None:
+        """Behind everything that its listener was given."""
+        return self._client.update_state()
+
+    async def catch_up(self) -> None:
+        """Ask for what may have been missed; it comes to the listener."""
+        await self._client.catch_up()
+
+    def shorten_backlog(self, most: int) -> None:
+        """While the listener takes nothing, updates pile up: rather than keep them all, ask for them again later."""
+        backlog = self._client._updates_queue
+        if backlog.qsize() > most:
+            while not backlog.empty():
+                backlog.get_nowait()
+            backlog.put_nowait(types.UpdatesTooLong())
 
     def send(self, request: Any) -> "asyncio.Future[Any]":
         """Put a request on the wire; its answer as a future. Raises ConnectionError when there is no connection.

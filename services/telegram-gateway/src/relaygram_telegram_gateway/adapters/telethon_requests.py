@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from telethon.tl import functions, types
 
 from relaygram_telegram_gateway.adapters.telethon_client import TelegramLink
+from relaygram_telegram_gateway.core.arrivals import ReadUpTo
 from relaygram_telegram_gateway.core.peer_choice import Peer
 from relaygram_telegram_gateway.core.random_id import random_id
 from relaygram_telegram_gateway.core.sent_lookup import ChatMessage
@@ -99,4 +101,20 @@ async def history_page(
         ChatMessage(message.id, bool(message.out), message.message or "", message.date.timestamp())
         for message in answer.messages
         if isinstance(message, types.Message)
+    ]
+
+
+async def read_up_to(link: TelegramLink, peers: Sequence[Peer], *, timeout_seconds: float) -> list[ReadUpTo]:
+    """Up to which of our messages these people have read; who has read none is left out."""
+    answer = await link.ask(
+        functions.messages.GetPeerDialogsRequest(
+            peers=[types.InputDialogPeer(types.InputPeerUser(peer.user_id, peer.access_hash)) for peer in peers]
+        ),
+        timeout_seconds=timeout_seconds,
+    )
+    now = datetime.now(UTC)
+    return [
+        ReadUpTo(dialog.peer.user_id, dialog.read_outbox_max_id, now)
+        for dialog in answer.dialogs
+        if isinstance(dialog.peer, types.PeerUser) and dialog.read_outbox_max_id
     ]

@@ -28,6 +28,8 @@ from relaygram_telegram_gateway.sending.resolver import Resolver
 from relaygram_telegram_gateway.sending.waits import Waits
 from relaygram_telegram_gateway.sending.wire import Wire
 from relaygram_telegram_gateway.sending.work import TRANSIENT, Work
+from relaygram_telegram_gateway.updates.catch_up import CatchUp
+from relaygram_telegram_gateway.updates.inbox import Inbox
 
 log = structlog.get_logger(__name__)
 
@@ -61,6 +63,7 @@ class Sender:
         aftermath.wire, aftermath.recorder = self.wire, self.recorder
         aftermath.resolver, aftermath.lookups = self.resolver, self.lookups
         aftermath.attachments = self.attachments
+        self.inbox = Inbox(work)
         self._news = ConnectionNews(work)
         self._waits = Waits(work, self.wire, self.resolver, self.intake.allowance)
         self._refresh_now = asyncio.Event()
@@ -88,7 +91,8 @@ class Sender:
     async def run(self) -> None:
         """Until cancelled. Raises AccountEndedError or TermLostError."""
         try:
-            for load in (self.wire.blocks.load, self.intake.allowance.read, self.resolver.load, self._waits.load):
+            loads = (self.wire.blocks.load, self.intake.allowance.read, self.resolver.load, self._waits.load)
+            for load in (*loads, self.inbox.load):
                 await self.work.insist(load)
             await run_together(
                 self._stay_connected(),
@@ -96,6 +100,8 @@ class Sender:
                 self.intake.run(),
                 self.recorder.run(),
                 self.resolver.run(),
+                self.inbox.run(),
+                CatchUp(self.work, self.inbox).run(),
                 self._watch(),
                 self._keep_in_hand(),
             )
@@ -139,10 +145,12 @@ class Sender:
         work, failures = self.work, 0
         while True:
             began = work.now()
-            async with TelegramLink(work.place, self._session, work.lease.is_valid) as link:
+            async with TelegramLink(
+                work.place, self._session, work.lease.is_valid, updates=self.inbox, state=self.inbox.state
+            ) as link:
                 try:
                     await link.connect()
-                    await link.demand_authorized()
+                    await self.inbox.connected(link, await link.demand_authorized())
                 except (ConnectionError, TelegramRefusedError) as error:
                     self._note_refusal(error)
                     if isinstance(error, ConnectionError):
