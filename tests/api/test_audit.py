@@ -109,6 +109,14 @@ CHANGES: dict[str, tuple[Callable[[Api], Awaitable[Call]], str, str]] = {
     "resend_telegram_code": (
         lambda api: account_call(api, "code_required", "POST", "/resend-code"), "changed", "telegram_account",
     ),
+    "reconnect_telegram_account": (
+        lambda api: account_call(api, "disabled", "POST", "/connect", json={"phone": PHONE}),
+        "changed", "telegram_account",
+    ),
+    "replace_steps": (
+        lambda api: campaign_call(api, "PUT", "/steps", json={"steps": [{"body": "x"}]}), "created", "step",
+    ),
+    "add_media": (lambda api: plain(api, "POST", "/media", files={"file": ("a.txt", b"hi")}), "created", "media"),
     "create_campaign": (create_campaign, "created", "campaign"),
     "update_campaign": (lambda api: campaign_call(api, "PUT", json={"name": "New"}), "changed", "campaign"),
     "patch_campaign": (lambda api: campaign_call(api, "PATCH", json={"name": "New"}), "changed", "campaign"),

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from relaygram_api.core.campaign_rules import template_problem
+from relaygram_common.templates import template_problem
 from tests.api.log_rows import row, write_log
 from tests.api.support import Api
 
@@ -73,12 +73,13 @@ async def test_every_missing_field_is_named(api: Api) -> None:
     [
         ("Hello", True),
         ("Hello {{first_name}} {{ handle }} {{Free column|you}} {{a|}}", True),
-        ("One { brace } and }} alone", True),
+        ("One { brace } and } alone", True),
+        ("One { brace } and }} alone", False),
         ("\U0001f600" * 2048, True),
         ("مرحبا e\u0301", True),
         ("{{first_name", False),
         ("{{}}", False),
-        ("{{1st}}", False),
+        ("{{1st}} {{Größe}}", True),
         ("{{a|b|{c}}}", False),
         ("{{a {{b}} }}", False),
     ],

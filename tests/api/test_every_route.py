@@ -33,6 +33,8 @@ async def make_things(api: Api) -> dict[str, Any]:
     [sender] = await api.data("GET", f"/campaigns/{one}/senders")
     await write_log(api, [row(one, "sent", sender_id=sender["id"])])
     tried = await api.data("POST", f"/campaigns/{one}/test", status=202, json={"handle": "@jane_doe"})
+    file = {"file": ("note.txt", b"hello", "image/png")}
+    media = await api.data("POST", "/media", status=201, files=file)
     await api.data("POST", "/suppressions", json={"handle": f"@person_{one}", "reason": "asked us to stop"})
     return {
         "campaign_id": one,
@@ -41,6 +43,7 @@ async def make_things(api: Api) -> dict[str, Any]:
         "sender_id": sender["id"],
         "token_id": int((await api.token_with("*")).partition("|")[0]),
         "job_id": tried["job_id"],
+        "media_id": media["id"],
         "suppression_id": (await api.data("GET", "/suppressions"))[0]["id"],
     }
 

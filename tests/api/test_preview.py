@@ -28,6 +28,8 @@ async def test_without_a_person_it_is_the_first_contact(api: Api) -> None:
         "problem": None,
         "sender_id": first["id"],
         "contact": {"first_name": "Ann", "last_name": "A", "handle": "@ann_a"},
+        "step": 0,
+        "attachments": [],
     }
     assert await api.call("POST", f"{path}/preview") == {"data": expected, "meta": {}}
     assert await api.data("POST", f"{path}/preview", json={}) == expected

@@ -20,7 +20,7 @@ CAMPAIGN_FIELDS = [
 ]  # fmt: skip
 OUR_CAMPAIGN_FIELDS = [
     "body", "status_reason", "next_send_at", "waiting_for", "pending_count", "read_count", "reply_count", "created_at",
-    "updated_at", "time_zone", "quiet_hours", "reference", "entity_id", "application_id", "attachments",
+    "updated_at", "time_zone", "quiet_hours", "reference", "entity_id", "application_id", "attachments", "misfire",
 ]  # fmt: skip
 LOG_FIELDS = [
     "id", "campaign_id", "sender_id", "direction", "body", "status", "telegram_message_id", "triggered_by_message_id",

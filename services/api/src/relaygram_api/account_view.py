@@ -1,12 +1,24 @@
 """A Telegram account as it is shown, and handing the secrets of its log-in over to a gateway."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from relaygram_api.adapters import pg_accounts
 from relaygram_api.adapters.pg_workspace import Connection
 from relaygram_api.answers import seconds
-from relaygram_api.errors import not_found
+from relaygram_api.core.account_login import CredentialError
+from relaygram_api.errors import invalid, not_found
 from relaygram_api.parts import Caller, Parts
+
+Value = TypeVar("Value")
+
+
+def checked(credential: Callable[[], Value]) -> Value:
+    """What a rule makes of what was entered; 422 when it can not be."""
+    try:
+        return credential()
+    except CredentialError as error:
+        raise invalid({error.field: [error.problem]}) from None
 
 
 async def shown_account(connection: Connection, account_id: int) -> dict[str, Any]:

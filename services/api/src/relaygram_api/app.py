@@ -4,6 +4,7 @@ import zoneinfo
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from relaygram_api.adapters.http_media import media_fetcher
 from relaygram_api.adapters.nats_outbox import NatsOutbox
 from relaygram_api.adapters.pg_workspace import Database, Pool
 from relaygram_api.import_worker import ImportWorker
@@ -40,7 +41,8 @@ async def make_parts(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[P
     """All that stands behind HTTP."""
     sealer = Sealer(settings.secret_keys)
     time_zones = frozenset(zoneinfo.available_timezones())
-    async with _pools(settings) as (pool, readers):
+    fetcher = media_fetcher(seconds=settings.media_fetch_seconds, allow_private=settings.media_allow_private)
+    async with _pools(settings) as (pool, readers), fetcher as fetch_media:
         database = Database(pool, readers, answer_seconds=settings.database_answer_seconds)
         runtime.health.add("postgres", database.answers)
         outbox = NatsOutbox(pool, settings.nats_url, name=f"relaygram-api {settings.instance}")
@@ -59,6 +61,7 @@ async def make_parts(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[P
                 requests=RateLimiter(database, settings.rate_limit_per_minute),
                 reads=SharedReads(),
                 logins=LoginLimiter(database, sealer, settings.login_failures_per_minute),
+                fetch_media=fetch_media,
                 wake_outbox=outbox.wake,
                 wake_imports=worker.wake,
             )

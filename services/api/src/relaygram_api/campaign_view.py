@@ -39,5 +39,6 @@ def shown_campaign(row: Mapping[str, Any]) -> dict[str, Any]:
         "reference": row["reference"],
         "entity_id": row["entity_id"],
         "application_id": row["application_id"],
-        "attachments": [],
+        "attachments": row["attachments"],
+        "misfire": row["misfire"],
     }

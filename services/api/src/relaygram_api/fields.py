@@ -52,6 +52,7 @@ Moment = Annotated[datetime, BeforeValidator(_moment)]
 QueryText = Annotated[str, StringConstraints(max_length=255), AfterValidator(_no_nul)]
 QueryId = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=MAX_ID)]
 Page = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=MAX_ID)]
+Position = Annotated[int, BeforeValidator(_digits), Field(ge=0, le=2**31 - 1)]
 PerPage = Annotated[int, BeforeValidator(_digits), Field(ge=1)]
 
 

@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 _PREFIX = "/api/v1/"
 _OPEN = frozenset({"/api/v1/login"})
 _UPLOAD = re.compile(r"/api/v1/campaigns/[0-9]+/contacts")
+_MEDIA = "/api/v1/media"
+_FORM_BYTES = 16 * 1024  # what a form is made of beside its file
 _LEAST_BYTES_A_SECOND = 16 * 1024
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # These make an answer depend on more than the address, or come with a body.
@@ -96,8 +98,10 @@ class Gate:
         return True
 
     def _size_limit(self, scope: Scope, headers: MutableMapping[str, str]) -> int:
-        settings = self._parts.settings
-        is_csv = headers.get("content-type", "").lower().startswith("text/csv")
+        settings, kind = self._parts.settings, headers.get("content-type", "").lower()
+        if kind.startswith("multipart/form-data") and scope["path"] == _MEDIA:
+            return settings.max_media_bytes + _FORM_BYTES
+        is_csv = kind.startswith("text/csv")
         return settings.max_csv_bytes if is_csv and _UPLOAD.fullmatch(scope["path"]) else settings.max_json_bytes
 
     async def _admit(self, headers: MutableMapping[str, str], exchange: "_Exchange") -> Caller:

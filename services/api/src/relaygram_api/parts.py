@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from relaygram_api.adapters.http_media import FetchMedia
 from relaygram_api.adapters.pg_workspace import Database
 from relaygram_api.caller import Caller
 from relaygram_api.limiter import LoginLimiter, RateLimiter
@@ -31,6 +32,7 @@ class Parts:
     requests: RateLimiter
     reads: SharedReads
     logins: LoginLimiter
+    fetch_media: FetchMedia
     # There are new rows in the outbox; there is a new import.
     wake_outbox: Callable[[], None]
     wake_imports: Callable[[], None]

@@ -19,6 +19,10 @@ class ApiSettings(ServiceSettings):
     trusted_proxies: str = ""
     max_json_bytes: int = Field(default=1024 * 1024, ge=1024)
     max_csv_bytes: int = Field(default=256 * 1024 * 1024, ge=1024)
+    max_media_bytes: int = Field(default=20 * 1024 * 1024, ge=1024, le=1024 * 1024 * 1024)
+    # Media by address: for so long, and from public addresses only, unless all are allowed (tests, closed networks).
+    media_fetch_seconds: float = Field(default=30.0, gt=0, le=120)
+    media_allow_private: bool = False
     max_import_lines: int = Field(default=1_000_000, ge=1)
     # A request whose line and headers are not there by then is given up.
     request_head_seconds: float = Field(default=10.0, gt=0)

@@ -73,10 +73,15 @@ async def ring(connection: Connection, workspace_id: int, account_id: int, verb:
     await connection.execute(sql["ring"], workspace_id, subject, body)
 
 
-async def begin_login_again(connection: Connection, workspace_id: int, account_id: int) -> None:
-    """Telegram is asked for a code once more: the row says so, the bell only says when."""
-    await connection.execute(sql["begin_login_again"], workspace_id, account_id)
-    await ring(connection, workspace_id, account_id, "resend_code")
+async def begin_login_again(connection: Connection, workspace_id: int, account_id: int) -> bool:
+    """The log-in begins once more: the row says so, a bell only says when. False when its status forbids it."""
+    outcome: str = await connection.fetchval(sql["begin_login_again"], workspace_id, account_id)
+    return outcome == "changed"
+
+
+async def forget_secrets(connection: Connection, account_id: int) -> None:
+    """What was entered for an earlier log-in."""
+    await connection.execute(sql["delete_login_secrets"], account_id)
 
 
 async def log_out(connection: Connection, workspace_id: int, account_id: int) -> bool:
@@ -85,6 +90,6 @@ async def log_out(connection: Connection, workspace_id: int, account_id: int) ->
     if outcome == "not_found":
         return False
     await connection.execute(sql["delete_account"], account_id)
-    await connection.execute(sql["delete_login_secrets"], account_id)
+    await forget_secrets(connection, account_id)
     await ring(connection, workspace_id, account_id, "logout")
     return True

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from relaygram_api.adapters.pg_workspace import Connection, sql
 from relaygram_api.core.campaign_tests import PHONE_OWNER, Recipient
+from relaygram_api.core.messages import Message
 from relaygram_api.core.person import address_hashes
 from relaygram_common.contracts.delivery import DeliveryEvent
 from relaygram_common.security.sealing import Sealer, SealError
@@ -27,7 +28,7 @@ async def account(connection: Connection, account_id: int) -> dict[str, Any]:
 
 
 async def add(
-    connection: Connection, sealer: Sealer, campaign: dict[str, Any], job: UUID, recipient: Recipient
+    connection: Connection, sealer: Sealer, campaign: dict[str, Any], message: Message, job: UUID, recipient: Recipient
 ) -> tuple[int, datetime] | None:
     """The row that the gateway sends by: its id, and when it was made. None when it is there already."""
     phone, user_id, handle = recipient.phone, recipient.telegram_user_id, recipient.handle
@@ -47,6 +48,8 @@ async def add(
         recipient.last_name,
         dict(recipient.columns),
         [*hashes, *([phone_hash] if phone_hash else [])],
+        None if message.is_body else message.template,
+        list(message.attachments),
     )
     return None if row is None else (row["id"], row["created_at"])
 

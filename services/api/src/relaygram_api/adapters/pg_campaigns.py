@@ -7,10 +7,10 @@ from typing import Any
 from relaygram_api.adapters.pg_workspace import Connection, sql
 from relaygram_api.core.cursors import listing
 
-# The columns that callers may set, in the order of the statements.
+# The columns that callers may set, in the order of the statements; `asks_for` follows from the texts.
 WRITABLE = (
     "name", "mode", "trigger_keyword", "body", "telegram_account_id", "scheduled_at", "time_zone", "quiet_hours",
-    "reference", "entity_id", "application_id",
+    "reference", "entity_id", "application_id", "attachments", "asks_for",
 )  # fmt: skip
 
 

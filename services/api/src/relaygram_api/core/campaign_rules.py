@@ -1,33 +1,18 @@
 """What a campaign may look like, and what its refused transitions say."""
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 
-from relaygram_common.templates import MAX_TEXT_UNITS, text_units, tokens
+from relaygram_api.core.message_texts import message_problem
+from relaygram_api.core.sequence import Step, text_problems
 
-_BRACES = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _ONLY_IN_DRAFT = ("mode", "telegram_account_id")
 _ACTIONS = {"start": ("started", "running"), "pause": ("paused", "paused"), "stop": ("stopped", "stopped")}
 
 Problems = dict[str, list[str]]
-
-
-def template_problem(body: str) -> str | None:
-    """Why a text can not be a message template; None when it can."""
-    if not body.strip():
-        return "must not be blank"
-    if text_units(body) > MAX_TEXT_UNITS:
-        return f"is longer than {MAX_TEXT_UNITS} characters (as Telegram counts: UTF-16 units)"
-    inner: list[str] = _BRACES.findall(body)
-    for token in inner:
-        if "{{" in token or not tokens("{{" + token + "}}"):
-            return "has a token that is neither {{name}} nor {{name|fallback}}: {{" + token[:50] + "}}"
-    if "{{" in _BRACES.sub("", body):
-        return "has {{ without }}"
-    return None
 
 
 def campaign_problems(
@@ -36,15 +21,22 @@ def campaign_problems(
     *,
     time_zones: Set[str],
     now: datetime,
+    columns: Collection[str] | None,
     old_scheduled_at: datetime | None = None,
 ) -> Problems:
-    """What is wrong with a campaign as it would be saved; `given` are the fields the caller sent."""
+    """What is wrong with a campaign as it would be saved.
+
+    `given` are the fields the caller sent, `columns` those that its text may ask for (None: any).
+    """
     problems: Problems = {}
 
     def wrong(field: str, problem: str) -> None:
         problems.setdefault(field, []).append(problem)
 
-    if "body" in given and (problem := template_problem(str(campaign["body"]))):
+    is_caption = bool(campaign["attachments"])
+    if given & {"body", "attachments"} and (
+        problem := message_problem(str(campaign["body"]), columns, is_caption=is_caption)
+    ):
         wrong("body", problem)
     keyword = campaign["trigger_keyword"]
     if campaign["mode"] == "auto_reply" and keyword is None:
@@ -73,6 +65,15 @@ def update_conflict(status: str, old: Mapping[str, Any], new: Mapping[str, Any])
     if status != "draft" and moved:
         return f"{' and '.join(moved)} can be changed in draft only; the campaign is {status}."
     return None
+
+
+def unknown_token_problems(campaign: Mapping[str, Any], steps: Sequence[Step]) -> Problems:
+    """Which texts of a draft that is to start ask for columns that its contacts do not have, by field."""
+    columns: list[str] = campaign["contact_columns"]
+    if steps:
+        return text_problems(steps, columns)
+    problem = message_problem(campaign["body"], columns, is_caption=bool(campaign["attachments"]))
+    return {"body": [problem]} if problem else {}
 
 
 def refusal(action: str, status: str) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from relaygram_api.core.messages import Message
 from relaygram_common.contracts.delivery import DeliveryEvent, delivery_event
 from relaygram_common.contracts.ids import job_id
 from relaygram_common.contracts.states import MessageState
@@ -40,15 +41,16 @@ class Recipient:
         return f"{self.telegram_user_id}/{self.handle}/{self.phone}"
 
 
-def job_id_of(campaign_id: int, recipient: Recipient, request_id: str, fingerprint: bytes) -> UUID:
+def job_id_of(campaign_id: int, recipient: Recipient, step: int, request_id: str, fingerprint: bytes) -> UUID:
     """The same request for the same person is the same message, however often it comes."""
-    return job_id("test", campaign_id, recipient.sender_id or 0, trigger=f"{request_id}/{fingerprint.hex()}")
+    trigger = f"{request_id}/{fingerprint.hex()}"
+    return job_id("test", campaign_id, recipient.sender_id or 0, step=step, trigger=trigger)
 
 
-def text_of(campaign: Mapping[str, Any], recipient: Recipient) -> str:
-    """The campaign's text as this person gets it."""
+def text_of(message: Message, recipient: Recipient) -> str:
+    """The text as this person gets it."""
     return text_for(
-        campaign["body"],
+        message.template,
         first_name=recipient.first_name,
         last_name=recipient.last_name,
         handle=recipient.handle,
@@ -61,6 +63,7 @@ def queued_event(
     job: UUID,
     row_id: int,
     campaign: Mapping[str, Any],
+    message: Message,
     account: Mapping[str, Any],
     recipient: Recipient,
     at: datetime,
@@ -79,9 +82,9 @@ def queued_event(
         sender_id=row_id,
         sender=f"@{handle}" if handle else None if user_id is None else str(user_id),
         destination=recipient.destination,
-        step=0,
+        step=message.step,
         trigger="test",
-        body=text_of(campaign, recipient),
+        body=text_of(message, recipient),
         content_type="text",
         queued_at=at,
         reference=campaign["reference"],

@@ -38,7 +38,7 @@ _PARTICULAR: Final[dict[str, tuple[int, str, frozenset[str]]]] = {
     "not_changeable": (
         409,
         "A campaign that is completed can not be changed.",
-        frozenset({"update_campaign", "patch_campaign"}),
+        frozenset({"update_campaign", "patch_campaign", "replace_steps"}),
     ),
     "transition_refused": (
         409,
@@ -51,6 +51,11 @@ _PARTICULAR: Final[dict[str, tuple[int, str, frozenset[str]]]] = {
         frozenset({"start_campaign"}),
     ),
     "no_contacts": (422, "contacts: a broadcast needs at least one contact", frozenset({"start_campaign"})),
+    "unknown_tokens": (
+        422,
+        "body: asks for {{city}}, which the contacts do not have; they have first_name, last_name, handle, town",
+        frozenset({"start_campaign"}),
+    ),
     "campaign_ended": (409, "A campaign that is completed takes no more contacts.", frozenset({"import_contacts"})),
     "malformed_file": (
         422,
@@ -61,6 +66,11 @@ _PARTICULAR: Final[dict[str, tuple[int, str, frozenset[str]]]] = {
         409,
         "Telegram does not ask for a code now: the account is active.",
         frozenset({"enter_telegram_code", "enter_telegram_password", "resend_telegram_code"}),
+    ),
+    "not_disabled": (
+        409,
+        "Only a disabled account can be connected again; this one is active.",
+        frozenset({"reconnect_telegram_account"}),
     ),
     "account_not_active": (
         409,

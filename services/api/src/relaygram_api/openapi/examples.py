@@ -13,7 +13,7 @@ _CAMPAIGN: Final = {
     "pending_count": 0, "read_count": 61, "reply_count": 12, "created_at": "2026-04-18T09:10:00Z",
     "updated_at": "2026-04-18T09:14:02Z", "time_zone": "Europe/Berlin",
     "quiet_hours": {"start": "21:00", "end": "08:00"}, "reference": "pricing-2026", "entity_id": None,
-    "application_id": None, "attachments": [],
+    "application_id": None, "attachments": [], "misfire": None,
 }  # fmt: skip
 _LOG_ROW: Final = {
     "id": 88212, "campaign_id": 1, "sender_id": 904, "direction": "outbound",
@@ -84,10 +84,21 @@ THINGS: Final[dict[str, Any]] = {
             {"minute": "2026-04-21T16:02:00Z", "sent": 230},
         ],
     },
+    "Step": {
+        "step_id": 31, "position": 0, "body": "Hey {{first_name|there}}, happy to send pricing over.",
+        "delay_seconds": 0, "attachments": [],
+        "followups": [{"after_hours": 24, "body": "Did the pricing reach you, {{first_name|there}}?"}],
+    },
+    "FollowUpShown": {"after_hours": 24, "body": "Did the pricing reach you, {{first_name|there}}?"},
+    "Media": {
+        "id": 5, "kind": "photo", "mime_type": "image/jpeg", "file_name": "spring.jpg", "size_bytes": 48213,
+        "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "created_at": "2026-04-18T09:10:30Z",
+    },
     "Preview": {
         "text": "Hey Jane, happy to send pricing over.", "characters": 37, "limit": 4096, "tokens_without_value": [],
         "problem": None, "sender_id": 904,
-        "contact": {"first_name": "Jane", "last_name": "Doe", "handle": "@jane_doe"},
+        "contact": {"first_name": "Jane", "last_name": "Doe", "handle": "@jane_doe"}, "step": 0, "attachments": [],
     },
     "CampaignTest": {
         "job_id": "5d0c6b1f-71c4-5a0e-8c55-0f4b8f0f6f1e", "campaign_id": 1, "status": "sent",
@@ -121,6 +132,13 @@ ANSWERS: Final[dict[str, Any]] = {
     "enter_telegram_code": _ASKED_FOR_CODE,
     "enter_telegram_password": {**_ASKED_FOR_CODE, "status": "password_required"},
     "resend_telegram_code": _ASKED_FOR_CODE,
+    "reconnect_telegram_account": {
+        **THINGS["TelegramAccount"],
+        "status": "new",
+        "gateway": None,
+        "sent_last_hour": 0,
+        "sent_today": 0,
+    },
 }
 REQUESTS: Final[dict[str, Any]] = {
     "LogIn": {"email": "jane@example.com", "password": "correct horse battery staple", "device_name": "laptop"},
@@ -136,6 +154,17 @@ REQUESTS: Final[dict[str, Any]] = {
         "telegram_account_id": 3,
         "body": "Hey! A human will follow up within one business hour.",
     },
+    "StepsChange": {
+        "steps": [
+            {
+                "step_id": 31,
+                "body": "Hey {{first_name|there}}, happy to send pricing over.",
+                "followups": [{"after_hours": 24, "body": "Did the pricing reach you, {{first_name|there}}?"}],
+            },
+            {"body": "Any questions left?", "delay_seconds": 259200},
+        ]
+    },
+    "Credential": {"phone": "+4915112345678"},
     "CampaignChange": {"trigger_keyword": "price"},
     "AccountCreate": {"kind": "user", "phone": "+4915112345678", "name": "Sales"},
     "AccountChange": {"limits": {"messages_per_day": 500}},

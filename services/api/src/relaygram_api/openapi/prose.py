@@ -30,7 +30,11 @@ TAGS = (
     ("Authentication", "Log in with e-mail and password; every other call bears the token."),
     ("Tokens", "Further tokens of the same user, with fewer abilities or an end."),
     ("Telegram accounts", "Connect the accounts that send: by phone and code, by bot token, or by a session."),
-    ("Campaigns", "Broadcasts and auto-replies, and their life: draft, running, paused, completed, stopped."),
+    (
+        "Campaigns",
+        "Broadcasts, sequences and auto-replies; their life: draft, running, paused, completed, stopped.",
+    ),
+    ("Media", "Photos and files that messages carry."),
     ("Contacts", "The people of a campaign: importing and listing them."),
     ("Suppressions", "Who must not be written to, by any campaign of the workspace."),
     ("People", "Erasing all that is known about a person."),

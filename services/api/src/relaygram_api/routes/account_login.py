@@ -1,19 +1,19 @@
-"""The steps of a log-in that a person answers: the code, the password, another code."""
+"""The steps of a log-in that a person answers: the code, the password, another code; and logging in anew."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
 from pydantic import StrictStr, StringConstraints
 
-from relaygram_api.account_view import hand_over, shown_account
+from relaygram_api.account_view import checked, hand_over, shown_account
 from relaygram_api.adapters import pg_accounts
-from relaygram_api.adapters.pg_workspace import Connection
 from relaygram_api.change import changing
 from relaygram_api.checked_route import PREFIX, CheckedRoute, caller_with, concerns
-from relaygram_api.core.account_login import CredentialError, login_code
-from relaygram_api.errors import conflict, invalid, not_found
+from relaygram_api.core.account_login import account_credential, login_code
+from relaygram_api.errors import conflict, not_found
 from relaygram_api.fields import Body
-from relaygram_api.parts import Caller, FromParts
+from relaygram_api.parts import Caller, FromParts, Parts
 from relaygram_api.schemas.accounts import TelegramAccount
 from relaygram_api.schemas.envelopes import One
 from relaygram_api.things import exists
@@ -32,73 +32,78 @@ class Code(Body):
     code: Secret
 
 
+class Credential(Body):
+    """A user's `phone` or `session_string`, or a bot's `bot_token`."""
+
+    phone: Secret | None = None
+    bot_token: Secret | None = None
+    session_string: Secret | None = None
+
+
 class Password(Body):
     """The account's two-step password."""
 
     password: Secret
 
 
-@router.post(
-    "/{account_id:id}/code",
-    operation_id="enter_telegram_code",
-    **_STEP,
-)
+@router.post("/{account_id:id}/code", operation_id="enter_telegram_code", **_STEP)
 @concerns(_about_an_account)
 async def enter_code(account_id: int, body: Code, caller: Writer, parts: FromParts) -> Response:
     """Enter the code; a wrong one shows as `status_reason`."""
-    async with changing(parts, caller) as change:
-        connection = change.connection
-        status = await _locked_status(connection, account_id)
-        try:
-            code = login_code(body.code)
-        except CredentialError as error:
-            raise invalid({error.field: [error.problem]}) from None
-        _demand(status, "code_required", "a code")
-        await hand_over(connection, parts, caller, account_id, "code", code, verb="code")
-        shown = await shown_account(connection, account_id)
-        return change.answer(shown, status=202)
+    return await _entered(parts, caller, account_id, "code", lambda: login_code(body.code))
 
 
-@router.post(
-    "/{account_id:id}/password",
-    operation_id="enter_telegram_password",
-    **_STEP,
-)
+@router.post("/{account_id:id}/password", operation_id="enter_telegram_password", **_STEP)
 @concerns(_about_an_account)
 async def enter_password(account_id: int, body: Password, caller: Writer, parts: FromParts) -> Response:
     """Enter the two-step password; a wrong one shows as `status_reason`."""
-    async with changing(parts, caller) as change:
-        connection = change.connection
-        _demand(await _locked_status(connection, account_id), "password_required", "a password")
-        await hand_over(connection, parts, caller, account_id, "password", body.password, verb="password")
-        shown = await shown_account(connection, account_id)
-        return change.answer(shown, status=202)
+    return await _entered(parts, caller, account_id, "password", lambda: body.password)
 
 
-@router.post(
-    "/{account_id:id}/resend-code",
-    operation_id="resend_telegram_code",
-    **_STEP,
-)
+@router.post("/{account_id:id}/resend-code", operation_id="resend_telegram_code", **_STEP)
 async def resend_code(account_id: int, caller: Writer, parts: FromParts) -> Response:
     """Ask Telegram for another code."""
     async with changing(parts, caller) as change:
         connection = change.connection
         # Not locked: the transition locks the account's campaigns first, as every other does.
-        _demand((await shown_account(connection, account_id))["status"], "code_required", "a code")
+        _demand((await shown_account(connection, account_id))["status"], "code")
         await pg_accounts.begin_login_again(connection, caller.workspace_id, account_id)
-        shown = await shown_account(connection, account_id)
-        return change.answer(shown, status=202)
+        await pg_accounts.ring(connection, caller.workspace_id, account_id, "resend_code")
+        return change.answer(await shown_account(connection, account_id), status=202)
 
 
-async def _locked_status(connection: Connection, account_id: int) -> str:
-    account = await pg_accounts.lock(connection, account_id)
-    if account is None:
-        raise not_found("Telegram account")
-    status: str = account["status"]
-    return status
+@router.post("/{account_id:id}/connect", operation_id="reconnect_telegram_account", **_STEP)
+@concerns(_about_an_account)
+async def connect_again(account_id: int, body: Credential, caller: Writer, parts: FromParts) -> Response:
+    """Log a disabled account in anew, under the same `id`: its campaigns go on when it is active again."""
+    async with changing(parts, caller) as change:
+        connection = change.connection
+        account = await shown_account(connection, account_id)
+        kind, secret = checked(lambda: account_credential(account["kind"], **body.model_dump()))
+        is_disabled = account["status"] == "disabled"
+        # Of two at once one finds it disabled.
+        if not is_disabled or not await pg_accounts.begin_login_again(connection, caller.workspace_id, account_id):
+            raise conflict(
+                "not_disabled", f"Only a disabled account can be connected again; this one is {account['status']}."
+            )
+        await pg_accounts.forget_secrets(connection, account_id)
+        await hand_over(connection, parts, caller, account_id, kind, secret, verb="connect")
+        return change.answer(await shown_account(connection, account_id), status=202)
 
 
-def _demand(status: str, wanted: str, what: str) -> None:
-    if status != wanted:
-        raise conflict("not_asked_for", f"Telegram does not ask for {what} now: the account is {status}.")
+async def _entered(parts: Parts, caller: Caller, account_id: int, what: str, entered: Callable[[], str]) -> Response:
+    """Hand over what Telegram asked for, if it asks for that now."""
+    async with changing(parts, caller) as change:
+        connection = change.connection
+        account = await pg_accounts.lock(connection, account_id)
+        if account is None:
+            raise not_found("Telegram account")
+        secret = checked(entered)
+        _demand(account["status"], what)
+        await hand_over(connection, parts, caller, account_id, what, secret, verb=what)
+        return change.answer(await shown_account(connection, account_id), status=202)
+
+
+def _demand(status: str, what: str) -> None:
+    if status != f"{what}_required":
+        raise conflict("not_asked_for", f"Telegram does not ask for a {what} now: the account is {status}.")

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import Field, StrictStr, StringConstraints, WithJsonSchema
 
-from relaygram_api.account_view import hand_over, shown_account, with_handle
+from relaygram_api.account_view import checked, hand_over, shown_account, with_handle
 from relaygram_api.adapters import pg_accounts
 from relaygram_api.adapters.pg_workspace import Connection
 from relaygram_api.answers import answer, page_answer
@@ -13,7 +13,7 @@ from relaygram_api.change import changing
 from relaygram_api.checked_route import PREFIX, CheckedRoute, caller_with, concerns
 from relaygram_api.core.account_connection import connection_problems
 from relaygram_api.core.account_limits import default_limits, limit_problems, limits_schema, merge_limits
-from relaygram_api.core.account_login import CredentialError, account_credential
+from relaygram_api.core.account_login import account_credential
 from relaygram_api.core.cursors import encode_cursor, listing
 from relaygram_api.errors import invalid, not_found
 from relaygram_api.fields import Body, Name, Page, PerPage, QueryText, offset_of
@@ -81,12 +81,11 @@ async def list_accounts(
 @router.post("", status_code=202, operation_id="connect_telegram_account", response_model=One[TelegramAccount])
 async def connect_account(body: AccountCreate, caller: Writer, parts: FromParts) -> Response:
     """Connect an account; a gateway takes it on, and `status` tells what is needed next."""
-    try:
-        secret_kind, secret = account_credential(
+    secret_kind, secret = checked(
+        lambda: account_credential(
             body.kind, phone=body.phone, bot_token=body.bot_token, session_string=body.session_string
         )
-    except CredentialError as error:
-        raise invalid({error.field: [error.problem]}) from None
+    )
     if problems := connection_problems(body.api_id, body.api_hash, body.proxy):
         raise invalid(problems)
     limits = default_limits(body.kind, sandbox=_has_sandbox(parts))

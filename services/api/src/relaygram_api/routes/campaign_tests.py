@@ -18,6 +18,7 @@ from relaygram_api.errors import conflict, invalid, not_found
 from relaygram_api.fields import Body, Id
 from relaygram_api.parts import Caller, FromParts, Parts
 from relaygram_api.routes.campaigns import demand
+from relaygram_api.routes.previews import StepAsked, message_asked_for
 from relaygram_api.schemas.campaign_tests import CampaignTest
 from relaygram_api.schemas.envelopes import One
 from relaygram_api.things import exists
@@ -96,11 +97,12 @@ class CampaignTestRequest(Body):
 
 @router.post("", status_code=202, operation_id="test_campaign", response_model=One[CampaignTest], responses={409: {}})
 @concerns(exists("campaign_id", "campaign_exists", "campaign"))
-async def test_campaign(
+async def send_test(
     campaign_id: int,
     body: CampaignTestRequest,
     caller: Annotated[Caller, caller_with("campaigns:write")],
     parts: FromParts,
+    step: StepAsked = 0,
 ) -> Response:
     """Send the campaign's text to one person, whatever state the campaign is in. It counts in no campaign.
 
@@ -111,22 +113,29 @@ async def test_campaign(
         connection = change.connection
         campaign = await demand(connection, campaign_id)
         recipient = await _recipient(connection, parts, campaign, body)
-        if problem := text_problem(text_of(campaign, recipient)):
+        message = await message_asked_for(connection, campaign, step)
+        if problem := text_problem(text_of(message, recipient), is_caption=message.is_caption):
             raise invalid({"body": [problem]})
         account = await pg_campaign_tests.account(connection, campaign["telegram_account_id"])
         _demand_active(account)
         fingerprint = parts.sealer.fingerprint(f"test {recipient.addresses}")
-        job = job_id_of(campaign_id, recipient, caller.request_id, fingerprint)
-        added = await pg_campaign_tests.add(connection, parts.sealer, campaign, job, recipient)
+        job = job_id_of(campaign_id, recipient, step, caller.request_id, fingerprint)
+        added = await pg_campaign_tests.add(connection, parts.sealer, campaign, message, job, recipient)
         if added is not None:
             row_id, made_at = added
             event = queued_event(
-                job=job, row_id=row_id, campaign=campaign, account=account, recipient=recipient, at=made_at
+                job=job,
+                row_id=row_id,
+                campaign=campaign,
+                message=message,
+                account=account,
+                recipient=recipient,
+                at=made_at,
             )
             await pg_campaign_tests.relay(connection, event)
             await pg_accounts.ring(connection, caller.workspace_id, account["id"], "test")
         shown = await _get(connection, campaign_id, job)
-        return change.answer({**shown, "body": shown["body"] or text_of(campaign, recipient)}, status=202)
+        return change.answer({**shown, "body": shown["body"] or text_of(message, recipient)}, status=202)
 
 
 @router.get("/{job_id:uuid}", operation_id="get_campaign_test", response_model=One[CampaignTest])

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import Field, StrictStr, StringConstraints
 
-from relaygram_api.adapters import pg_campaigns
+from relaygram_api.adapters import pg_campaigns, pg_media, pg_steps
 from relaygram_api.adapters.pg_workspace import Connection
 from relaygram_api.answers import answer, page_answer
 from relaygram_api.campaign_view import shown_campaign
@@ -14,6 +14,8 @@ from relaygram_api.change import changing
 from relaygram_api.checked_route import PREFIX, CheckedRoute, caller_with, concerns
 from relaygram_api.core.campaign_rules import campaign_problems, update_conflict
 from relaygram_api.core.cursors import encode_cursor
+from relaygram_api.core.message_texts import asked_columns, known_columns
+from relaygram_api.core.messages import sent_texts
 from relaygram_api.errors import conflict, invalid, not_found
 from relaygram_api.fields import Body, Id, Moment, Name, Page, PerPage, QueryText, ShortText, offset_of
 from relaygram_api.paging import place_of
@@ -38,6 +40,10 @@ Status = Literal["draft", "running", "paused", "completed", "stopped"]
 Template = Annotated[StrictStr, StringConstraints(max_length=8192)]
 
 
+# Telegram sends one photo or file with a text.
+Attachments = Annotated[list[Id], Field(max_length=1)]
+
+
 class QuietHours(Body):
     """When nobody is written to, in the contact's time zone, else the campaign's."""
 
@@ -53,6 +59,7 @@ class _CampaignFields(Body):
     reference: ShortText | None = None
     entity_id: ShortText | None = None
     application_id: ShortText | None = None
+    attachments: Attachments = Field(default_factory=list)
 
 
 class CampaignCreate(_CampaignFields):
@@ -108,7 +115,7 @@ async def list_campaigns(
 @router.post("", status_code=201, operation_id="create_campaign", response_model=One[Campaign], responses={201: ETAG})
 async def create_campaign(body: CampaignCreate, caller: Writer, parts: FromParts) -> Response:
     """Make a draft."""
-    campaign = body.model_dump()
+    campaign = {**body.model_dump(), "asks_for": asked_columns([body.body])}
     async with changing(parts, caller) as change:
         connection = change.connection
         await _demand_valid(connection, parts, campaign, body.model_fields_set)
@@ -149,7 +156,9 @@ async def update_campaign(
         new = {**old, **body.model_dump(exclude_unset=True)}
         if new["mode"] == "broadcast" and "trigger_keyword" not in given:
             new["trigger_keyword"] = None  # whatever it was as an auto_reply
-        await _demand_valid(connection, parts, new, given, old=old)
+        steps = await pg_steps.of_campaign(connection, campaign_id)
+        new["asks_for"] = asked_columns(sent_texts(new, steps))
+        await _demand_valid(connection, parts, new, given, old=old, has_steps=bool(steps))
         if problem := update_conflict(old["status"], old, new):
             raise conflict("not_changeable", problem)
         if new != old:
@@ -179,13 +188,20 @@ async def delete_campaign(campaign_id: int, caller: Writer, parts: FromParts, ex
 
 
 async def _demand_valid(
-    connection: Connection, parts: Parts, new: dict[str, Any], given: set[str], *, old: dict[str, Any] | None = None
+    connection: Connection,
+    parts: Parts,
+    new: dict[str, Any],
+    given: set[str],
+    *,
+    old: dict[str, Any] | None = None,
+    has_steps: bool = False,
 ) -> None:
     problems = campaign_problems(
         new,
         given,
         time_zones=parts.time_zones,
         now=now(),
+        columns=known_columns(old) if old else None,
         old_scheduled_at=old["scheduled_at"] if old else None,
     )
     account_id = new["telegram_account_id"]
@@ -193,6 +209,10 @@ async def _demand_valid(
         connection, account_id
     ):
         problems["telegram_account_id"] = ["is not a Telegram account of this workspace"]
+    if "attachments" in given and not await pg_media.existing(connection, new["attachments"]) >= {*new["attachments"]}:
+        problems["attachments"] = ["is not media of this workspace"]
+    if has_steps and new["mode"] != "broadcast":
+        problems["mode"] = ["must stay broadcast while the campaign has steps"]
     if problems:
         raise invalid(problems)
 

@@ -4,11 +4,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
 
-from relaygram_api.adapters import pg_campaigns
+from relaygram_api.adapters import pg_campaigns, pg_steps
 from relaygram_api.campaign_view import shown_campaign
 from relaygram_api.change import changing
 from relaygram_api.checked_route import PREFIX, CheckedRoute, caller_with
-from relaygram_api.core.campaign_rules import refusal
+from relaygram_api.core.campaign_rules import refusal, unknown_token_problems
 from relaygram_api.errors import conflict, invalid
 from relaygram_api.parts import Caller, FromParts, Parts
 from relaygram_api.preconditions import Expected, IfMatch, tagged
@@ -26,6 +26,7 @@ Controller = Annotated[Caller, caller_with("campaigns:control")]
 async def start_campaign(campaign_id: int, caller: Controller, parts: FromParts, expected: Expected) -> Response:
     """Start or resume, now, whatever its schedule; on a running campaign nothing happens.
 
+    Its texts may ask for nothing that its contacts' imports did not bring.
     While its Telegram account is down it is `paused` with `status_reason` `account_down`, and goes on by itself.
     """
     return await _move(campaign_id, "start", caller, parts, expected)
@@ -55,5 +56,8 @@ async def _move(campaign_id: int, action: str, caller: Caller, parts: Parts, exp
                 raise conflict("import_running", "An import of contacts is under way; start when it is completed.")
             case "no_contacts":
                 raise invalid({"contacts": ["a broadcast needs at least one contact"]}, code="no_contacts")
+            case "unknown_tokens":
+                steps = await pg_steps.of_campaign(connection, campaign_id)
+                raise invalid(unknown_token_problems(old, steps), code="unknown_tokens")
         row = await demand(connection, campaign_id)
         return tagged(change.answer(shown_campaign(row)), row["version"])

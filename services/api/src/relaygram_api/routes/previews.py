@@ -1,25 +1,27 @@
 """What a campaign's text looks like for one person."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 
-from relaygram_api.adapters import pg_previews
+from relaygram_api.adapters import pg_previews, pg_steps
 from relaygram_api.adapters.pg_workspace import Connection
 from relaygram_api.answers import answer
 from relaygram_api.checked_route import PREFIX, CheckedRoute, caller_with, concerns
 from relaygram_api.core.addresses import normal_handle
-from relaygram_api.core.campaign_rules import template_problem
 from relaygram_api.core.contact_file import NAMED_COLUMNS
+from relaygram_api.core.messages import Message, message_at
 from relaygram_api.core.preview import MADE_UP, Reader, shown_preview
 from relaygram_api.errors import invalid
-from relaygram_api.fields import Body, Id
+from relaygram_api.fields import Body, Id, Position
 from relaygram_api.parts import Caller, FromParts
 from relaygram_api.routes.campaigns import Template, demand
 from relaygram_api.schemas.envelopes import One
 from relaygram_api.schemas.previews import Preview
 from relaygram_api.things import exists
+from relaygram_common.templates import template_problem
 
 router = APIRouter(prefix=PREFIX + "/campaigns/{campaign_id:id}", route_class=CheckedRoute, tags=["Campaigns"])
 _LONGEST_VALUE = 4096
@@ -44,6 +46,9 @@ Value = Annotated[str | None, BeforeValidator(_value), _SHOWN_AS]
 Handle = Annotated[
     str | None, BeforeValidator(_handle), WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}]})
 ]
+
+
+StepAsked = Annotated[Position, Query(description="Which text of its sequence, by position from 0.")]
 
 
 class PreviewContact(BaseModel):
@@ -77,23 +82,35 @@ async def preview_campaign(
     caller: Annotated[Caller, caller_with("campaigns:write")],
     parts: FromParts,
     body: PreviewRequest | None = None,
+    step: StepAsked = 0,
 ) -> Response:
     """The text as one person would get it, by the rule that sends it; `body` tries a text that is not saved."""
     asked = body or PreviewRequest()
     async with parts.database.workspace(caller.workspace_id) as connection:
-        campaign = await demand(connection, campaign_id)
-        template: str = campaign["body"] if asked.body is None else asked.body
-        if problems := _problems(asked):
+        message = await message_asked_for(connection, await demand(connection, campaign_id), step)
+        if problems := _problems(asked, message):
             raise invalid(problems)
         reader = await _reader(connection, campaign_id, asked)
-    return answer(shown_preview(template, reader))
+    if asked.body is not None:
+        message = replace(message, template=asked.body)
+    return answer(shown_preview(message, reader))
 
 
-def _problems(asked: PreviewRequest) -> dict[str, Any]:
+async def message_asked_for(connection: Connection, campaign: dict[str, Any], step: int) -> Message:
+    """The campaign's text at this position; 422 when there is none."""
+    steps = await pg_steps.of_campaign(connection, campaign["id"])
+    message = message_at(campaign, steps, step)
+    if message is None:
+        last = max(0, len(steps) - 1)
+        raise invalid({"step": [f"there is none at this position; the last is {last}"]})
+    return message
+
+
+def _problems(asked: PreviewRequest, message: Message) -> dict[str, Any]:
     problems: dict[str, list[str]] = {}
     if asked.sender_id is not None and asked.contact is not None:
         problems["contact"] = ["can not be given together with sender_id"]
-    if asked.body is not None and (problem := template_problem(asked.body)):
+    if asked.body is not None and (problem := template_problem(asked.body, is_caption=message.is_caption)):
         problems["body"] = [problem]
     return problems
 

@@ -43,3 +43,4 @@ class Campaign(Shape):
     entity_id: str | None
     application_id: str | None
     attachments: list[int]
+    misfire: str | None

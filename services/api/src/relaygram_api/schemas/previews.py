@@ -25,3 +25,5 @@ class Preview(Shape):
     problem: str | None = Field(description="Why this text could not be sent to this person.")
     sender_id: int | None = Field(description="The contact; null for one who was given or made up.")
     contact: PreviewedFor
+    step: int = Field(description="Which text of the campaign it is, from 0.")
+    attachments: list[int]

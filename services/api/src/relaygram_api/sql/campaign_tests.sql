@@ -8,8 +8,8 @@ select id, status, backing_off_until, handle, telegram_user_id from control.tele
 -- name: insert_test_send
 -- Once per job id, which follows from the request's.
 insert into control.single_sends (workspace_id, campaign_id, account_id, job_id, telegram_user_id, handle, phone_sealed,
-                                phone_hash, first_name, last_name, columns, person_hashes)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                                phone_hash, first_name, last_name, columns, person_hashes, body, attachments)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 on conflict (job_id) do nothing
 returning id, created_at
 

@@ -31,15 +31,15 @@ select id from control.campaigns where id = $1
 
 -- name: lock_campaign
 select id, version, status, name, mode, trigger_keyword, body, telegram_account_id, scheduled_at, time_zone, quiet_hours, reference,
-       entity_id, application_id
+       entity_id, application_id, attachments, asks_for, total_contacts, contact_columns
   from control.campaigns where id = $1 and deleted_at is null for no key update
 
 -- name: insert_campaign
 -- A draft that waits for its time is announced to the dispatcher; any other is nobody's business yet.
 with made as (
     insert into control.campaigns (workspace_id, name, mode, trigger_keyword, body, telegram_account_id, scheduled_at, time_zone,
-                                   quiet_hours, reference, entity_id, application_id)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                                   quiet_hours, reference, entity_id, application_id, attachments, asks_for)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
     returning id, workspace_id, version, scheduled_at
 )
 select m.id, r from made m left join lateral (
@@ -48,10 +48,12 @@ select m.id, r from made m left join lateral (
      where m.scheduled_at is not null) r on true
 
 -- name: update_campaign
+-- Another schedule is another chance: that the last one passed is no news any more.
 with changed as (
     update control.campaigns
        set name = $2, mode = $3, trigger_keyword = $4, body = $5, telegram_account_id = $6, scheduled_at = $7, time_zone = $8,
-           quiet_hours = $9, reference = $10, entity_id = $11, application_id = $12, version = version + 1, updated_at = now()
+           quiet_hours = $9, reference = $10, entity_id = $11, application_id = $12, attachments = $13, asks_for = $14,
+           misfire = case when scheduled_at is not distinct from $7 then misfire end, version = version + 1, updated_at = now()
      where id = $1
     returning id, workspace_id, version
 )
