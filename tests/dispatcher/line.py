@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -76,8 +76,16 @@ class Outside:
     workspace_id: int
     account_id: int
 
-    async def campaign(self, contacts: int, *, body: str = "Hello {{first_name|friend}}", start: bool = True) -> int:
-        """A broadcast with people, as the api makes it."""
+    async def campaign(
+        self,
+        contacts: int,
+        *,
+        body: str = "Hello {{first_name|friend}}",
+        start: bool = True,
+        steps: Sequence[Mapping[str, Any]] = (),
+        **columns: Any,
+    ) -> int:
+        """A broadcast with people, as the api makes it; `columns`: others of the campaign's row."""
         campaign_id: int = await self.pool.fetchval(
             "insert into control.campaigns (workspace_id, name, mode, body, telegram_account_id, reference)"
             " values ($1, $2, 'broadcast', $3, $4, 'spring') returning id",
@@ -86,11 +94,35 @@ class Outside:
             body,
             self.account_id,
         )
+        for column, value in columns.items():
+            await self.pool.execute(f"update control.campaigns set {column} = $2 where id = $1", campaign_id, value)  # noqa: S608 - a test's own words
+        if steps:
+            await self.put_steps(campaign_id, steps)
         if contacts:
             await self.add_contacts(campaign_id, contacts)
         if start:
             await self.transition(campaign_id, "start")
         return campaign_id
+
+    async def put_steps(self, campaign_id: int, steps: Sequence[Mapping[str, Any]]) -> None:
+        """Replaces the list, as the api does: a step that bears its `identity` keeps it, the first one has 0."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            await connection.execute("update control.campaigns set version = version + 1 where id = $1", campaign_id)
+            await connection.execute("delete from control.steps where campaign_id = $1", campaign_id)
+            for position, step in enumerate(steps):
+                await connection.execute(
+                    "insert into control.steps (workspace_id, campaign_id, identity, position, body, delay_seconds,"
+                    " followups) values ($1, $2, $3, $4, $5, $6, $7)",
+                    self.workspace_id, campaign_id, step.get("identity", position), position, step["body"],
+                    step.get("delay_seconds", 0), json.dumps(step.get("followups", [])),
+                )  # fmt: skip
+
+    async def due(self, campaign_id: int) -> list[dict[str, Any]]:
+        """Rows of dispatch.due, oldest first."""
+        found = await self.pool.fetch(
+            "select * from dispatch.due where campaign_id = $1 order by due_at, job_id", campaign_id
+        )
+        return [dict(row) for row in found]
 
     async def add_contacts(self, campaign_id: int, contacts: int) -> None:
         """As an import does it: rows, count and generation in one transaction, under the campaign's lock."""
@@ -125,6 +157,13 @@ class Outside:
         """Of the campaign."""
         status: str = await self.pool.fetchval("select status from control.campaigns where id = $1", campaign_id)
         return status
+
+    async def waiting_for(self, campaign_id: int) -> tuple[Any, Any] | None:
+        """next_send_at and waiting_for, once there is something."""
+        row = await self.pool.fetchrow(
+            "select next_send_at, waiting_for from control.campaigns where id = $1", campaign_id
+        )
+        return (row["next_send_at"], row["waiting_for"]) if row and row["waiting_for"] else None
 
     async def becomes(self, campaign_id: int, status: str, timeout: float = 30.0) -> None:
         """Wait for a status."""
@@ -228,6 +267,7 @@ class Gateway:
     seen: list[SendJob] = field(default_factory=list)
     refuse_every: int = 10
     forgets: int = 0  # so many jobs are acknowledged at first, and their outcomes lost
+    codes: dict[int, str] = field(default_factory=dict)  # by step identity: discarded with this code
 
     async def run(self) -> None:
         """Until cancelled, also through outages: a timeout loses a round, not the job."""
@@ -272,9 +312,10 @@ class Gateway:
 
     def _outcome(self, job: SendJob) -> Outgoing:
         refused = self.refuse_every and job.contact_id % self.refuse_every == 0
+        code = self.codes.get(job.step_identity)
         event = delivery_event(
             job=job.job_id,
-            state=MessageState.FAILED if refused else MessageState.SENT,
+            state=MessageState.DISCARDED if code else MessageState.FAILED if refused else MessageState.SENT,
             attempt=1,
             occurred_at=datetime.now(UTC),
             workspace_id=job.workspace_id,
@@ -285,8 +326,8 @@ class Gateway:
             step=job.step,
             trigger=job.trigger,
             queued_at=job.queued_at,
-            telegram_message_id=None if refused else job.contact_id,
-            error=DeliveryError(code="USER_PRIVACY", message="The person refuses messages.") if refused else None,
+            telegram_message_id=None if refused or code else job.contact_id,
+            error=DeliveryError(code=code or "USER_PRIVACY", message="No.") if refused or code else None,
         )
         return Outgoing(event.subject, event.model_dump_json().encode())
 

@@ -60,8 +60,8 @@ def test_room_is_given_by_the_page(cap: int, ahead: int, expected: int) -> None:
     ("changed", "room", "idle", "expected"),
     [
         ({}, 500, 0.0, Duty.COMPLETE),
-        ({"expanded_generation": 1}, 500, 0.0, Duty.EXPAND),
-        ({"expanded_generation": None}, 500, 0.0, Duty.EXPAND),
+        ({"expanded_generation": 1}, 500, 0.0, Duty.ADVANCE),
+        ({"expanded_generation": None}, 500, 0.0, Duty.ADVANCE),
         ({"expanded_generation": 1}, 0, 0.0, None),
         ({"importing": True}, 500, 99.0, None),
         ({"finals": 99}, 500, 0.0, None),
