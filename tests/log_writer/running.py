@@ -7,13 +7,15 @@ from typing import Any
 
 import asyncpg
 import nats
+import nats.errors
 import orjson
 from nats.aio.client import Client
 
 from relaygram_common.contracts.delivery import DeliveryEvent
+from relaygram_common.contracts.receipts import Receipt
 from relaygram_common.jetstream.publisher import Outgoing, WindowPublisher
 from relaygram_common.runner import Runtime
-from relaygram_common.topology import DEAD_LETTERS, DELIVERY_EVENTS, LOG_WRITER
+from relaygram_common.topology import DEAD_LETTERS, DELIVERY_EVENTS, LOG_WRITER, RECEIPTS
 from relaygram_log_writer.app import build
 from relaygram_log_writer.settings import LogWriterSettings
 from tests.support.waiting import eventually
@@ -35,18 +37,30 @@ class Bench:
         """What no honest service publishes."""
         await self.publisher.publish([Outgoing(subject, payload)])
 
+    async def publish_receipts(self, receipts: Sequence[Receipt]) -> None:
+        """As the gateway does."""
+        await self.publisher.publish([Outgoing(one.subject, one.model_dump_json().encode()) for one in receipts])
+
     async def drained(self) -> None:
         """Everything published so far is written and acknowledged."""
+        await eventually(self._is_all_acknowledged, what="everything acknowledged")
 
-        async def nothing_open() -> bool:
-            info = await self.client.jetstream().consumer_info(DELIVERY_EVENTS, LOG_WRITER)
-            return not info.num_pending and not info.num_ack_pending
+    async def _is_all_acknowledged(self) -> bool:
+        # Not by the consumer's number of pending messages: it is told of a new one a little after the publisher is.
+        js = self.client.jetstream()
+        try:
+            for stream in (DELIVERY_EVENTS, RECEIPTS):
+                last = (await js.stream_info(stream)).state.last_seq
+                consumer = await js.consumer_info(stream, LOG_WRITER)
+                if consumer.ack_floor is None or consumer.ack_floor.stream_seq < last:
+                    return False
+        except nats.errors.TimeoutError:
+            return False  # a busy server; asked again
+        return True
 
-        await eventually(nothing_open, what="all events acknowledged")
-
-    async def last_letter(self) -> dict[str, Any]:
+    async def last_letter(self, stream: str = DELIVERY_EVENTS) -> dict[str, Any]:
         """The newest dead letter."""
-        letter = await self.client.jetstream().get_last_msg(DEAD_LETTERS, f"dead.letter.{DELIVERY_EVENTS}")
+        letter = await self.client.jetstream().get_last_msg(DEAD_LETTERS, f"dead.letter.{stream}")
         read: dict[str, Any] = orjson.loads(letter.data or b"{}")
         return read
 
