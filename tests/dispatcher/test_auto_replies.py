@@ -4,13 +4,14 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 from relaygram_common.contracts.ids import job_id
-from tests.dispatcher.line import Outside
+from tests.dispatcher.line import Outside, gateway
 from tests.dispatcher.writing import account, all_acknowledged, answers, auto_reply, person
+from tests.support.waiting import eventually
 
 
 async def test_a_stranger_who_writes_the_keyword_becomes_a_sender_and_is_answered(line: Outside) -> None:
     campaign_id = await auto_reply(line, "pricing")
-    before = await line.pool.fetchrow("select * from control.campaigns where id = $1", campaign_id)
+    before = await _campaign(line, campaign_id)
     ann = person(line, handle="@Ann_One", first_name="Ann\0a")
     date = datetime.now(UTC).replace(microsecond=0)
 
@@ -26,9 +27,12 @@ async def test_a_stranger_who_writes_the_keyword_becomes_a_sender_and_is_answere
     assert answer["expires_at"] == date + timedelta(days=1)
     assert answer["due_at"] <= datetime.now(UTC)
     # Not one of the imported contacts: neither is the total larger nor is there anybody new to write to.
-    after = await line.pool.fetchrow("select * from control.campaigns where id = $1", campaign_id)
-    for field in ("total_contacts", "contacts_generation", "version"):
-        assert after[field] == before[field]
+    assert await _campaign(line, campaign_id) == before
+
+
+async def _campaign(line: Outside, campaign_id: int) -> tuple[int, int, int]:
+    (row,) = await line.pool.fetch("select * from control.campaigns where id = $1", campaign_id)
+    return row["total_contacts"], row["contacts_generation"], row["version"]
 
 
 async def test_what_has_no_keyword_is_not_answered(line: Outside) -> None:
@@ -65,7 +69,7 @@ async def test_who_is_known_is_not_added_again(line: Outside) -> None:
     found = [(await one.is_decided("known?"))[0]["contact_id"] for one in (by_id, by_handle, by_phone)]
     assert found == ids[:3]
     (decided,) = await other.is_decided("known?")
-    added = await line.pool.fetchrow("select * from control.contacts where id = $1", decided["contact_id"])
+    (added,) = await line.pool.fetch("select * from control.contacts where id = $1", decided["contact_id"])
     assert (added["id"] in ids, added["telegram_user_id"], added["handle"]) == (False, other.id, None)
 
 
@@ -123,3 +127,55 @@ async def test_a_message_that_comes_again_and_again_is_answered_once(line: Outsi
     await all_acknowledged(line)
     assert len(await answers(line, campaign_id)) == 1
     assert await line.pool.fetchval("select count(*) from dispatch.inbound where from_id = $1", ann.id) == 1
+
+
+async def test_an_answer_is_a_job_whose_log_names_the_message_it_answers(line: Outside) -> None:
+    campaign_id = await auto_reply(line, "job")
+    async with gateway(line, campaign_id, refuse_every=0) as telegram:
+        (decided,) = await person(line, first_name="Zoe").is_decided("a job?")
+        await telegram.has_seen(1)
+
+        async def logged() -> bool:
+            (row,) = await line.rows(campaign_id)
+            assert (row["status"], row["trigger"], row["body"]) == ("sent", "auto_reply", "Hello Zoe")
+            return bool(row["triggered_by_message_id"] == decided["message_id"])
+
+        await eventually(logged)
+    (job,) = telegram.seen
+    assert (job.trigger, job.triggered_by_message_id) == ("auto_reply", decided["message_id"])
+    assert job.expires_at is not None
+
+
+async def test_while_paused_triggers_wait_for_the_resume_unless_they_are_too_old(line: Outside) -> None:
+    campaign_id = await auto_reply(line, "paused")
+    await line.transition(campaign_id, "pause")
+    ann, bob = person(line), person(line)
+    (fresh,) = await ann.is_decided("paused?")
+    (stale,) = await bob.is_decided("paused?", date=datetime.now(UTC) - timedelta(hours=25))
+    assert (fresh["decision"], stale["decision"]) == ("auto_reply", "auto_reply")
+    assert await line.rows(campaign_id) == []
+    async with gateway(line, campaign_id, refuse_every=0) as telegram:
+        await line.transition(campaign_id, "start")
+
+        async def told() -> bool:
+            rows = {
+                row["triggered_by_message_id"]: (row["state"], row["error_code"])
+                for row in await line.rows(campaign_id)
+            }
+            return rows == {fresh["message_id"]: ("sent", None), stale["message_id"]: ("expired", "TRIGGER_EXPIRED")}
+
+        await eventually(told)
+    assert [job.triggered_by_message_id for job in telegram.seen] == [fresh["message_id"]]
+
+
+async def test_answers_that_a_stopped_campaign_owes_are_not_sent(line: Outside) -> None:
+    campaign_id = await auto_reply(line, "stopped")
+    await line.transition(campaign_id, "pause")
+    await person(line).is_decided("stopped")
+    await line.transition(campaign_id, "stop")
+
+    async def gone() -> bool:
+        return await answers(line, campaign_id) == []
+
+    await eventually(gone)
+    assert await line.waiting(campaign_id) == 0
