@@ -51,7 +51,7 @@ create table control.media_chunks (
 create index media_of_workspace on control.media (workspace_id, id);
 call control.protect('control.media');
 call control.protect('control.media_chunks');
-call control.audit_changes('control.media', 'media', 'insert or delete');
+call control.audit_changes('control.media', 'media', 'insert or delete', p_noise => '{sha256}');
 alter table control.media_chunks alter column data set storage external;
 grant select, insert, delete on control.media, control.media_chunks to relaygram_api;
 grant select on control.media, control.media_chunks to relaygram_gateway;
@@ -65,6 +65,7 @@ create table telegram.media (
     telegram_id bigint not null,
     access_hash bigint not null,
     file_reference bytea not null,
+    former_ids bigint[] not null default '{}',  -- of earlier uploads: a message that was sent of these is found by them
     updated_at timestamptz not null default now(),
     primary key (account_id, media_id)
 );
