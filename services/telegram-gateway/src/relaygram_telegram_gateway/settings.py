@@ -37,6 +37,8 @@ class GatewaySettings(ServiceSettings):
     max_in_flight: int = Field(default=50, ge=1, le=500)
     max_resolves_in_flight: int = Field(default=50, ge=1, le=500)
     max_lookups_in_flight: int = Field(default=20, ge=1, le=500)
+    # Files that this process uploads at the same time; each takes some 2 MiB of memory meanwhile.
+    max_uploads: int = Field(default=4, ge=1, le=100)
     # One message into the same chat each so many seconds.
     per_chat_seconds: float = Field(default=1.0, ge=0)
     pull_ahead_seconds: float = Field(default=0.3, gt=0)

@@ -55,6 +55,23 @@ class Admitted:
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """What a message says and carries, from its first attempt on."""
+
+    text: str
+    media_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Where an attempt went, and with what. Nothing is known of the place when `peer` is None."""
+
+    peer: Peer | None
+    text: str | None
+    media_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """What to write of one answered attempt."""
 
@@ -101,10 +118,10 @@ class Ledger:
 
     async def admit(
         self, jobs: Sequence[SendJob], text_of: Callable[[Admitted], str]
-    ) -> tuple[dict[UUID, Admitted], dict[UUID, str]]:
-        """Admit a batch and commit; each job's decision, and the text of those that are to be sent.
+    ) -> tuple[dict[UUID, Admitted], dict[UUID, Content]]:
+        """Admit a batch and commit; each job's decision, and the content of those that are to be sent.
 
-        The text is that of the first attempt: what is looked up, and sent again, must be the same.
+        The content is that of the first attempt: what is looked up, and sent again, must be the same.
         """
         try:
             async with self._pool.acquire() as connection, connection.transaction():
@@ -138,7 +155,7 @@ class Ledger:
 
     async def _keep_bodies(
         self, connection: Any, sends: Mapping[UUID, Admitted], text_of: Callable[[Admitted], str]
-    ) -> dict[UUID, str]:
+    ) -> dict[UUID, Content]:
         if not sends:
             return {}
         rows = await connection.fetch(
@@ -149,8 +166,9 @@ class Ledger:
             list(sends),
             [one.sent_body if one.sent_body is not None else text_of(one) for one in sends.values()],
             [one.peer.user_id if one.peer else None for one in sends.values()],
+            [next(iter(one.attachments), None) for one in sends.values()],
         )
-        return {row["job_id"]: row["body"] for row in rows}
+        return {row["job_id"]: Content(row["body"], row["media_id"]) for row in rows}
 
     async def record(self, entries: Sequence[Entry]) -> dict[UUID, Recorded]:
         """Write a batch of answers. A job that is missing in the result was decided before."""
@@ -213,13 +231,14 @@ class Ledger:
         rows = await self._pool.fetch(_sql["taken_message_ids"], self._account_id, list(message_ids), job)
         return {row["telegram_message_id"] for row in rows}
 
-    async def chat_of(self, job: UUID) -> tuple[Peer | None, str | None]:
-        """Whom an attempt went to, and what it said."""
+    async def chat_of(self, job: UUID) -> Sent:
+        """Whom an attempt went to, and what it said and carried."""
         row = await self._pool.fetchrow(_sql["chat_of_send"], job)
         if row is None:
-            return None, None
+            return Sent(None, None, None)
         known = row["telegram_user_id"] is not None and row["access_hash"] is not None
-        return (Peer(row["telegram_user_id"], row["access_hash"]) if known else None), row["body"]
+        peer = Peer(row["telegram_user_id"], row["access_hash"]) if known else None
+        return Sent(peer, row["body"], row["media_id"])
 
     async def keep_peers(self, found: Sequence[FoundPeer]) -> None:
         """Store people, and where their messages go, before anything leaves for them."""

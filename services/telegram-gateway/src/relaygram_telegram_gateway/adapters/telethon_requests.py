@@ -9,6 +9,7 @@ from uuid import UUID
 from telethon.tl import functions, types
 
 from relaygram_telegram_gateway.adapters.telethon_client import TelegramLink
+from relaygram_telegram_gateway.adapters.telethon_media import media_id_of
 from relaygram_telegram_gateway.core.arrivals import ReadUpTo
 from relaygram_telegram_gateway.core.peer_choice import Peer
 from relaygram_telegram_gateway.core.random_id import random_id
@@ -98,7 +99,9 @@ async def history_page(
         timeout_seconds=timeout_seconds,
     )
     return [
-        ChatMessage(message.id, bool(message.out), message.message or "", message.date.timestamp())
+        ChatMessage(
+            message.id, bool(message.out), message.message or "", message.date.timestamp(), media_id_of(message)
+        )
         for message in answer.messages
         if isinstance(message, types.Message)
     ]

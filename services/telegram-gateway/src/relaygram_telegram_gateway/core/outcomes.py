@@ -26,6 +26,7 @@ class Refused:
     message: str
     pauses_campaign: bool = False  # would be refused for everybody
     stale_peer: bool = False  # what we know of the person is out of date: find them again, once
+    stale_media: bool = False  # Telegram wants the file again: upload it, once
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ class ChatMessage:
     outgoing: bool
     text: str
     date: float
+    media_id: int | None = None  # of its photo or document
 
 
 def same_text(ours: str, theirs: str) -> bool:
@@ -19,8 +20,18 @@ def same_text(ours: str, theirs: str) -> bool:
     return ours.strip() == theirs.strip()
 
 
-def find_sent(messages: Iterable[ChatMessage], text: str, *, not_before: float, taken: Collection[int]) -> int | None:
-    """The id of the oldest message that can be ours: outgoing, same text, not older, and no other job's."""
+def find_sent(
+    messages: Iterable[ChatMessage],
+    text: str,
+    *,
+    not_before: float,
+    taken: Collection[int],
+    media: Collection[int] | None = None,
+) -> int | None:
+    """The id of the oldest message that can be ours: outgoing, same text and file, not older, and no other job's.
+
+    `media`: every id that its file had at Telegram; None for a message without one.
+    """
     found = [
         message.id
         for message in messages
@@ -28,6 +39,7 @@ def find_sent(messages: Iterable[ChatMessage], text: str, *, not_before: float, 
         and message.date >= int(not_before)  # Telegram's dates are whole seconds
         and message.id not in taken
         and same_text(text, message.text)
+        and (message.media_id is None if media is None else message.media_id in media)
     ]
     return min(found, default=None)
 

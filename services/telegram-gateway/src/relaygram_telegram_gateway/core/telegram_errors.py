@@ -10,7 +10,9 @@ from typing import Literal
 
 from relaygram_telegram_gateway.core.outcomes import Accepted, Outcome, Refused, Unknown, Wait
 
-Action = Literal["fail", "fail_campaign", "re_resolve", "wait", "wait_chat", "cold", "rest", "disable", "retry", "done"]
+Action = Literal[
+    "fail", "fail_campaign", "re_resolve", "re_upload", "wait", "wait_chat", "cold", "rest", "disable", "retry", "done"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +68,13 @@ RULES: dict[str, Rule] = {
              "MESSAGE_EMPTY", "MESSAGE_TOO_LONG", "MEDIA_CAPTION_TOO_LONG", "ENTITY_BOUNDS_INVALID",
              "ENTITIES_TOO_LONG", "ENTITY_MENTION_USER_INVALID", "BUTTON_DATA_INVALID", "BUTTON_TYPE_INVALID",
              "BUTTON_URL_INVALID", "BUTTON_USER_PRIVACY_RESTRICTED", "BUTTON_TEXT_INVALID", "REPLY_MARKUP_INVALID",
-             "REPLY_MARKUP_TOO_LONG", "REPLY_MARKUP_GAME_EMPTY", "REPLY_MARKUP_BUY_EMPTY", "MEDIA_EMPTY",
-             "MEDIA_INVALID", "PHOTO_INVALID", "PHOTO_INVALID_DIMENSIONS", "PHOTO_EXT_INVALID",
+             "REPLY_MARKUP_TOO_LONG", "REPLY_MARKUP_GAME_EMPTY", "REPLY_MARKUP_BUY_EMPTY",
+             "MEDIA_INVALID", "IMAGE_PROCESS_FAILED", "PHOTO_INVALID", "PHOTO_INVALID_DIMENSIONS", "PHOTO_EXT_INVALID",
              "PHOTO_SAVE_FILE_INVALID",
              "PHOTO_CONTENT_TYPE_INVALID", "PHOTO_CONTENT_URL_EMPTY", "FILE_PARTS_INVALID", "WEBPAGE_CURL_FAILED",
-             "WEBPAGE_MEDIA_EMPTY", "MSG_ID_INVALID", "SCHEDULE_TOO_MUCH", "SCHEDULE_DATE_TOO_LATE"),
-    **_rules("fail", "MEDIA_STALE", "Telegram no longer has the file that was to be sent.",
-             "FILE_REFERENCE_EXPIRED", "FILE_REFERENCE_EMPTY", "FILE_REFERENCE_INVALID"),
+             "WEBPAGE_MEDIA_EMPTY", "SCHEDULE_TOO_MUCH", "SCHEDULE_DATE_TOO_LATE"),
+    **_rules("re_upload", "MEDIA_STALE", "Telegram no longer has the file that was to be sent.",
+             "FILE_REFERENCE_EXPIRED", "FILE_REFERENCE_EMPTY", "FILE_REFERENCE_INVALID", "MEDIA_EMPTY"),
     # Waits.
     **_rules("wait", "FLOOD_WAIT", "Telegram asks this account to slow down.",
              "FLOOD_WAIT_X", "FLOOD_PREMIUM_WAIT_X", "FLOOD_TEST_PHONE_WAIT_X"),
@@ -97,7 +99,8 @@ RULES: dict[str, Rule] = {
     **_rules("retry", "NETWORK", "Telegram had a fault of its own.",
              "RPC_CALL_FAIL", "RPC_MCGET_FAIL", "WORKER_BUSY_TOO_LONG_RETRY", "MSG_WAIT_FAILED",
              "MSG_WAIT_TIMEOUT", "MT_SEND_QUEUE_TOO_LONG", "POSTPONED_TIMEOUT", "AUTH_KEY_UNSYNCHRONIZED", "TIMEOUT",
-             "TIMEDOUT", "NO WORKERS RUNNING", "INTERDC_X_CALL_ERROR", "INTERDC_X_CALL_RICH_ERROR"),
+             "TIMEDOUT", "NO WORKERS RUNNING", "INTERDC_X_CALL_ERROR", "INTERDC_X_CALL_RICH_ERROR",
+             "FILE_PART_X_MISSING"),  # of an upload, which begins anew
     **_rules("done", "", "Telegram has this message already.", "RANDOM_ID_DUPLICATE"),
 }  # fmt: skip
 
@@ -153,6 +156,8 @@ def outcome_of(error: TelegramError) -> Outcome:
             return Accepted(None)
 
 
+        case "re_upload":
+            return Refused(rule.code, rule.message, stale_media=True)
 def _without_number(name: str) -> str:
     return re.sub(r"_\d+", "_X", name, count=1)
 

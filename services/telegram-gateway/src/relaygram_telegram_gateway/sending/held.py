@@ -8,7 +8,8 @@ from nats.aio.msg import Msg
 
 from relaygram_common.contracts.jobs import SendJob
 from relaygram_common.jetstream.acks import delivery_key
-from relaygram_telegram_gateway.adapters.pg_ledger import Admitted, Entry
+from relaygram_telegram_gateway.adapters.pg_ledger import Admitted, Content, Entry
+from relaygram_telegram_gateway.adapters.pg_media import UploadedMedia
 from relaygram_telegram_gateway.core.events import Person
 from relaygram_telegram_gateway.core.outcomes import AttemptFacts
 from relaygram_telegram_gateway.core.peer_choice import Peer
@@ -31,6 +32,9 @@ class Held:
     since: float  # in hand, by the event loop's clock
     admitted: Admitted | None = None
     text: str = ""
+    media_id: int | None = None  # of the file that goes with it
+    file: UploadedMedia | None = None  # where that lies at Telegram
+    was_refreshed: bool = False  # its file was uploaded anew for it
     peer: Peer | None = None
     born: float = 0.0  # event loop's clock at its first admission, ever
     may_be_on_wire: bool = False  # some attempt may have reached Telegram, and its outcome is unknown
@@ -52,13 +56,15 @@ class Held:
         """The same job again: a redelivery replaces its earlier delivery."""
         self.messages[delivery_key(message)] = message
 
-    def note_admission(self, admitted: Admitted, text: str | None, now: float) -> None:
+    def note_admission(self, admitted: Admitted, content: Content | None, now: float) -> None:
         """It was admitted (again): who it goes to and what it says, as things stand now."""
         if self.admitted is None:
             self.may_be_on_wire = admitted.is_retry
             self.born = now - admitted.age_seconds
         self.admitted = admitted
-        self.text = text if text is not None else (admitted.sent_body or "")
+        self.text = content.text if content is not None else (admitted.sent_body or "")
+        if content is not None:
+            self.media_id = content.media_id
         self.peer = admitted.peer or self.peer
         self.failures = admitted.network_failures
 

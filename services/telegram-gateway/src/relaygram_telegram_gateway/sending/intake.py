@@ -17,6 +17,7 @@ from relaygram_telegram_gateway.adapters.telethon_requests import SEND_MESSAGE
 from relaygram_telegram_gateway.core.turns import shares
 from relaygram_telegram_gateway.metrics import HELD_JOBS
 from relaygram_telegram_gateway.sending.allowance import Allowance
+from relaygram_telegram_gateway.sending.attachments import Attachments
 from relaygram_telegram_gateway.sending.giving_back import give_back
 from relaygram_telegram_gateway.sending.held import Held
 from relaygram_telegram_gateway.sending.lookups import Lookups
@@ -38,12 +39,21 @@ _UNDECIDED_FIRST_SECONDS, _UNDECIDED_CAP_SECONDS = 0.25, 10.0
 class Intake:
     """The way into one account's sender."""
 
-    def __init__(self, work: Work, wire: Wire, recorder: Recorder, resolver: Resolver, lookups: Lookups) -> None:
+    def __init__(
+        self,
+        work: Work,
+        wire: Wire,
+        recorder: Recorder,
+        resolver: Resolver,
+        lookups: Lookups,
+        attachments: Attachments,
+    ) -> None:
         self._work = work
         self._wire = wire
         self._recorder = recorder
         self._resolver = resolver
         self._lookups = lookups
+        self._attachments = attachments
         self._arrived: list[tuple[int, Msg]] = []
         self.feeds: dict[int, JobFeed] = {}
         self.settling: set[int] = set()  # campaigns that have ended, with messages whose outcome is open
@@ -67,6 +77,7 @@ class Intake:
             self._wire.pump()
             self._resolver.pump()
             self._lookups.pump()
+            self._attachments.pump()
             HELD_JOBS.set(len(work.held))
             await self._rest()
 
@@ -84,8 +95,9 @@ class Intake:
         if wire.blocks.wait_seconds(SEND_MESSAGE) > ahead:
             return 0
         free = work.settings.max_in_hand - len(work.held)
-        # Those whose person is being looked for hold up nobody else.
-        not_begun = len(work.held) - wire.in_flight - self._recorder.open - self._resolver.busy
+        # Those whose person is being looked for, or whose file is being uploaded, hold up nobody else.
+        waiting = self._resolver.busy + self._attachments.busy
+        not_begun = len(work.held) - wire.in_flight - self._recorder.open - waiting
         room = wire.window.room(now, ahead)
         if room is not None:
             free = min(free, room - not_begun)
@@ -171,12 +183,12 @@ class Intake:
 
     async def _admit(self, batch: Sequence[Held]) -> None:
         work = self._work
-        admitted, bodies = await work.ledger.admit([held.job for held in batch], _text_of)
-        self.allowance.use(len(bodies))
+        admitted, contents = await work.ledger.admit([held.job for held in batch], _text_of)
+        self.allowance.use(len(contents))
         now = work.now()
         for held in batch:
             one = admitted[held.job.job_id]
-            held.note_admission(one, bodies.get(held.job.job_id), now)
+            held.note_admission(one, contents.get(held.job.job_id), now)
             self._route(held, one)
 
     def _route(self, held: Held, one: Admitted) -> None:
@@ -206,10 +218,11 @@ class Intake:
         """Admitted: on to the wire, by way of whoever must find its person first."""
         if held.on_absent is not None:
             self._lookups.add(held)
-        elif (problem := text_problem(held.text)) is not None:
+        elif (problem := text_problem(held.text, is_caption=held.media_id is not None)) is not None:
             self._recorder.record(held, Entry(held.job.job_id, "refused", code="INVALID_CONTENT", message=problem))
         elif held.peer is not None:
-            self._wire.add(held)
+            if self._attachments.attach(held):
+                self._wire.add(held)
         elif self._resolver.window.limit is not None and self._resolver.busy >= _MAX_RESOLVING_SLOWLY:
             give_back(self._work, [held], delay_seconds=_GIVEN_BACK_SECONDS)
         else:

@@ -11,14 +11,14 @@ from collections.abc import Callable
 import structlog
 
 from relaygram_common.tasks import cancel_and_wait
-from relaygram_telegram_gateway.adapters.pg_ledger import Entry
+from relaygram_telegram_gateway.adapters.pg_ledger import Entry, Sent
 from relaygram_telegram_gateway.adapters.telethon_client import TelegramLink, TelegramRefusedError
 from relaygram_telegram_gateway.adapters.telethon_requests import GET_HISTORY, history_page
 from relaygram_telegram_gateway.core.outcomes import Refused, Wait
-from relaygram_telegram_gateway.core.peer_choice import Peer
 from relaygram_telegram_gateway.core.sent_lookup import ChatMessage, find_sent, reaches_back
 from relaygram_telegram_gateway.core.telegram_errors import outcome_of
 from relaygram_telegram_gateway.metrics import LOOKUPS
+from relaygram_telegram_gateway.sending.attachments import Attachments
 from relaygram_telegram_gateway.sending.held import Held
 from relaygram_telegram_gateway.sending.recorder import Recorder
 from relaygram_telegram_gateway.sending.wire import Wire
@@ -33,10 +33,19 @@ _RETRY_SECONDS = 1.0
 class Lookups:
     """The open looks of one account."""
 
-    def __init__(self, work: Work, wire: Wire, recorder: Recorder, *, resolve: Callable[[Held], None]) -> None:
+    def __init__(
+        self,
+        work: Work,
+        wire: Wire,
+        recorder: Recorder,
+        attachments: Attachments,
+        *,
+        resolve: Callable[[Held], None],
+    ) -> None:
         self._work = work
         self._wire = wire
         self._recorder = recorder
+        self._attachments = attachments
         self._resolve = resolve
         self._waiting: deque[Held] = deque()
         self._running: set[asyncio.Task[None]] = set()
@@ -99,8 +108,8 @@ class Lookups:
 
     async def _look(self, link: TelegramLink, held: Held) -> None:
         try:
-            peer, text = await self._work.insist(lambda: self._where(held))
-            found = None if peer is None or text is None else await self._search(link, held, peer, text)
+            sent = await self._work.insist(lambda: self._where(held))
+            found = None if sent.peer is None or sent.text is None else await self._search(link, held, sent)
         except ConnectionError:
             self._waiting.append(held)
             self._pump_later(_RETRY_SECONDS)
@@ -113,18 +122,23 @@ class Lookups:
             self._absent(held)
         else:
             LOOKUPS.labels("found").inc()
-            chat = peer.user_id if peer else None
+            chat = sent.peer.user_id if sent.peer else None
             self._recorder.record(held, Entry(held.job.job_id, "accepted", chat=chat, message_id=found))
 
-    async def _where(self, held: Held) -> tuple[Peer | None, str | None]:
-        """The chat and the text; from the ledger when the contact is gone."""
-        if held.peer is not None and held.text:
-            return held.peer, held.text
-        peer, text = await self._work.ledger.chat_of(held.job.job_id)
-        held.text = held.text or text or ""
-        return held.peer or peer, text
+    async def _where(self, held: Held) -> Sent:
+        """The chat, the text and the file; from the ledger, since the contact may be gone."""
+        sent = await self._work.ledger.chat_of(held.job.job_id)
+        held.text = held.text or sent.text or ""
+        text = sent.text if sent.text is not None else held.text or None
+        return Sent(held.peer or sent.peer, text, sent.media_id)
 
-    async def _search(self, link: TelegramLink, held: Held, peer: Peer, text: str) -> int | None:
+    async def _search(self, link: TelegramLink, held: Held, sent: Sent) -> int | None:
+        peer, text, media_id = sent.peer, sent.text, sent.media_id
+        if peer is None or text is None:
+            return None
+        media = None
+        if media_id is not None:
+            media = await self._work.insist(lambda: self._attachments.telegram_ids(media_id))
         not_before = (held.line.first_at or 0.0) - self._work.settings.lookup_margin_seconds
         messages: list[ChatMessage] = []
         before_id = 0
@@ -139,7 +153,7 @@ class Lookups:
         ids = [message.id for message in messages if message.outgoing]
         taken = await self._work.insist(lambda: self._work.ledger.taken(ids, held.job.job_id))
         # No pause from here until the id is claimed: two jobs may look for the same text in the same chat.
-        return find_sent(messages, text, not_before=not_before, taken=taken | self._recorder.claimed)
+        return find_sent(messages, text, not_before=not_before, taken=taken | self._recorder.claimed, media=media)
 
     def _refused(self, held: Held, error: TelegramRefusedError) -> None:
         outcome = outcome_of(error.error)

@@ -8,6 +8,7 @@ from relaygram_telegram_gateway.core.outcomes import Accepted, Outcome, Refused,
 from relaygram_telegram_gateway.core.retries import network_retry
 from relaygram_telegram_gateway.metrics import SENDS
 from relaygram_telegram_gateway.sending.giving_back import put_off
+from relaygram_telegram_gateway.sending.attachments import Attachments
 from relaygram_telegram_gateway.sending.held import Held
 from relaygram_telegram_gateway.sending.lookups import Lookups
 from relaygram_telegram_gateway.sending.recorder import Recorder
@@ -26,6 +27,7 @@ class Aftermath:
         self.resolver: Resolver
         self.lookups: Lookups
 
+        self.attachments: Attachments
     def follow(self, held: Held, outcome: Outcome) -> None:
         """One attempt has ended."""
         self.wire.blocks.note_outcome(held, outcome)
@@ -59,6 +61,9 @@ class Aftermath:
             self._find_anew(held)
             return
         if refused.pauses_campaign and held.job.campaign_id:  # not for one person's test
+        if refused.stale_media and held.file is not None and not held.was_refreshed:
+            self.attachments.refresh(held)
+            return
             self.recorder.pause_campaign(held.job.campaign_id)
         chat = held.peer.user_id if held.peer else None
         entry = Entry(held.job.job_id, "refused", chat=chat, code=refused.code, message=refused.message)

@@ -16,6 +16,7 @@ from telethon.tl import functions
 
 from relaygram_telegram_gateway.adapters.telethon_client import TelegramLink
 from relaygram_telegram_gateway.adapters.telethon_errors import telegram_error
+from relaygram_telegram_gateway.adapters.telethon_media import media_message
 from relaygram_telegram_gateway.adapters.telethon_requests import SEND_MESSAGE, sent_message_id, text_message
 from relaygram_telegram_gateway.core.limiter import ChatSpacing, CompletionWindow
 from relaygram_telegram_gateway.core.outcomes import (
@@ -174,7 +175,7 @@ class Wire:
 
     def _send(self, link: TelegramLink, held: Held, now: float) -> None:
         try:
-            answer = link.send(text_message(held.job.job_id, held.target, held.text))
+            answer = link.send(_request(held))
         except ConnectionError:
             # Not on the wire, and nothing will be: the loss is about to be noticed.
             self._ready.setdefault(held.lane, deque()).appendleft(held)
@@ -244,6 +245,14 @@ class Wire:
         elif now - self._pinged_at > _PING_SECONDS:
             log.warning("telegram.silent", account_id=self._work.account.id)
             link.cut()
+
+
+def _request(held: Held) -> Any:
+    if held.media_id is None:
+        return text_message(held.job.job_id, held.target, held.text)
+    if held.file is None:
+        raise RuntimeError(f"job {held.job.job_id} has no file yet")
+    return media_message(held.job.job_id, held.target, held.text, held.file)
 
 
 def _ignore(answer: "asyncio.Future[Any]") -> None:

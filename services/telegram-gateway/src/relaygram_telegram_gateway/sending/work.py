@@ -55,6 +55,7 @@ class Tools:
     states: CampaignStates
     read_states: Callable[[], None]  # from PostgreSQL, now rather than at the next second
     phone_of: Callable[[bytes, int], str]  # opens a sealed phone of a contact of that campaign
+    uploads: asyncio.Semaphore  # files that are uploaded at the same time, each with a piece in memory
 
 
 class Work:

@@ -16,14 +16,14 @@ update control.single_sends set closed_at = clock_timestamp()
  where account_id = $1 and job_id = any ($2::uuid[]) and closed_at is null;
 
 -- name: keep_bodies
--- The text of each message from its first attempt on, and the account's use of its hour and day, in the same
+-- The text and file of each message from its first attempt on, and the account's use of its hour and day, in the same
 -- transaction as admit().
 with used as (
     insert into telegram.usage as u (account_id, minute, workspace_id, sends)
     values ($1::int8, date_trunc('minute', clock_timestamp()), $2::int8, $3::int4)
     on conflict (account_id, minute) do update set sends = u.sends + excluded.sends
 )
-select k.job_id, k.body from telegram.keep_bodies($4::uuid[], $5::text[], $6::int8[]) k;
+select k.job_id, k.body, k.media_id from telegram.keep_bodies($4::uuid[], $5::text[], $6::int8[], $7::int8[]) k;
 
 -- name: record
 -- Telegram's answers, a batch at a time.
@@ -96,8 +96,8 @@ select telegram_message_id from telegram.sends
  where account_id = $1 and telegram_message_id = any ($2::int8[]) and job_id <> $3;
 
 -- name: chat_of_send
--- Whom an attempt went to, and what it said, when the contact itself is gone.
-select s.telegram_user_id, p.access_hash, s.body
+-- Whom an attempt went to, and what it said and carried; also when the contact itself is gone.
+select s.telegram_user_id, p.access_hash, s.body, s.media_id
   from telegram.sends s
   left join telegram.peers p on p.account_id = s.account_id and p.telegram_user_id = s.telegram_user_id
  where s.job_id = $1;

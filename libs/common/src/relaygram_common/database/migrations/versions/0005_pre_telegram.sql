@@ -71,6 +71,7 @@ create table telegram.sends (
     network_failures int not null default 0,    -- of these: ended by a 5xx or a timeout on a live connection
     term bigint not null,
     body text,                                  -- as first sent: what is looked up, and sent again, must be the same
+    media_id bigint,                            -- the file that goes with it, likewise
     telegram_user_id bigint,                    -- the chat it went to
     telegram_message_id bigint,
     code text,
@@ -134,12 +135,14 @@ create function telegram.take_term(p_workspace bigint, p_account bigint, p_owner
 $$;
 
 -- The text that goes out, kept from its first attempt on; same transaction as admit(). Returns the text to send.
-create function telegram.keep_bodies(p_jobs uuid[], p_bodies text[], p_chats bigint[])
-returns table (job_id uuid, body text) language sql as $$
-    update telegram.sends s set body = coalesce(s.body, i.body), telegram_user_id = coalesce(i.chat, s.telegram_user_id)
-      from unnest(p_jobs, p_bodies, p_chats) as i (job_id, body, chat)
+create function telegram.keep_bodies(p_jobs uuid[], p_bodies text[], p_chats bigint[], p_media bigint[] default '{}')
+returns table (job_id uuid, body text, media_id bigint) language sql as $$
+    update telegram.sends s
+       set body = coalesce(s.body, i.body), media_id = case when s.body is null then i.media_id else s.media_id end,
+           telegram_user_id = coalesce(i.chat, s.telegram_user_id)
+      from unnest(p_jobs, p_bodies, p_chats, p_media) as i (job_id, body, chat, media_id)
      where s.job_id = i.job_id and s.state = 'sending'
-    returning s.job_id, s.body
+    returning s.job_id, s.body, s.media_id
 $$;
 
 -- Telegram's answers. state `sending` with `network_failed` counts a failure and leaves the outcome open.
