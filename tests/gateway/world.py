@@ -242,7 +242,7 @@ class World:
         wanted = {job.job_id for job in jobs}
         found: dict[UUID, DeliveryEvent] = {}
         for event in self.events:
-            if event.job_id in wanted and event.state.value in ("sent", "failed", "discarded"):
+            if event.job_id in wanted and event.state.value in ("sent", "failed", "discarded", "expired"):
                 found[event.job_id] = event
         return found
 
