@@ -24,6 +24,8 @@ class Rule:
     message: str
 
 
+# Who refused for good in these ways is put on the workspace's suppression list.
+SUPPRESSING_CODES = frozenset({"USER_BLOCKED", "USER_DEACTIVATED"})
 # A restricted account without a time given rests this long.
 RESTRICTED_SECONDS = 6 * 3600.0
 
@@ -105,6 +107,17 @@ RULES: dict[str, Rule] = {
 }  # fmt: skip
 
 
+# Kinds of errors of which Telegram has many, and makes more.
+_FAMILIES: tuple[tuple[re.Pattern[str], Rule], ...] = tuple(
+    (re.compile(pattern), RULES[like])
+    for pattern, like in (
+        (r"CHAT_SEND_\w+_FORBIDDEN|TOPIC_\w+", "CHAT_WRITE_FORBIDDEN"),
+        (r"BUTTON_\w+|REPLY_MARKUP_\w+|KEYBOARD_\w+|ENTIT(Y|IES)_\w+|PHOTO_\w+|FILE_PARTS?_\w+", "MESSAGE_TOO_LONG"),
+        (r"INTERDC_\w+", "RPC_CALL_FAIL"),
+    )
+)
+
+
 @dataclass(frozen=True, slots=True)
 class TelegramError:
     """An error as Telegram sent it, e.g. FLOOD_WAIT_7 with code 420."""
@@ -117,11 +130,14 @@ def rule_for(error: TelegramError) -> Rule:
     """The rule of the table, or what the kind of the code suggests."""
     name = error.name.upper()
     rule = RULES.get(name) or RULES.get(_without_number(name))
+    rule = rule or next((like for pattern, like in _FAMILIES if pattern.fullmatch(name)), None)
     if rule is not None:
         return rule
     kind = abs(error.code)
     if kind == 401:
         return Rule("disable", f"TELEGRAM_{name}", f"Telegram has ended this log-in ({name}).")
+    if kind == 420 and _number(name) is not None:
+        return Rule("wait", f"TELEGRAM_{_without_number(name)}", f"Telegram asks this account to wait ({name}).")
     if kind == 420:
         return Rule("rest", f"TELEGRAM_{name}", f"Telegram restricts this account ({name}).")
     if kind >= 500 or kind == 303:  # 303: another data centre is meant; a new connection goes there
@@ -135,11 +151,13 @@ def outcome_of(error: TelegramError) -> Outcome:
     seconds = _number(error.name)
     match rule.action:
         case "fail":
-            return Refused(rule.code, rule.message)
+            return Refused(rule.code, _with_price(rule, seconds))
         case "fail_campaign":
             return Refused(rule.code, f"{rule.message} ({error.name})", pauses_campaign=True)
         case "re_resolve":
             return Refused(rule.code, rule.message, stale_peer=True)
+        case "re_upload":
+            return Refused(rule.code, rule.message, stale_media=True)
         case "wait":
             return Wait(float(max(1, seconds or 1)), "method", rule.code, rule.message)
         case "wait_chat":
@@ -156,8 +174,12 @@ def outcome_of(error: TelegramError) -> Outcome:
             return Accepted(None)
 
 
-        case "re_upload":
-            return Refused(rule.code, rule.message, stale_media=True)
+def _with_price(rule: Rule, number: int | None) -> str:
+    if rule.code != "PAYMENT_REQUIRED" or number is None:
+        return rule.message
+    return f"The person takes paid messages only: {number} Telegram Stars each."
+
+
 def _without_number(name: str) -> str:
     return re.sub(r"_\d+", "_X", name, count=1)
 

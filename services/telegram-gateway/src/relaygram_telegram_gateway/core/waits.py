@@ -19,7 +19,7 @@ class Waiting:
 
 def waiting_for_block(code: str) -> str:
     """How a block is called; all that is no flood is a restriction of the account."""
-    return _CODES.get(code, "restricted")
+    return _CODES.get(code, "flood_wait" if code.endswith("_X") else "restricted")
 
 
 def waiting_for_limit(kept_by: KeptBy) -> str:

@@ -100,6 +100,10 @@ delete from control.account_connections where account_id = $1;
 -- Whether anybody ever ran the account: then a lost lease bucket may hide an owner.
 select exists (select from telegram.fences where account_id = $1) as found;
 
+-- name: suppress_refused
+-- Who blocked an account, or is gone, is written to no more, also by the workspace's other accounts.
+select control.suppress_refused($1::int8, $2::int8, $3::text, $4::text);
+
 -- name: demand_term
 -- Begins a transaction that writes for an account: raises RG001 when another owner has taken over.
 select telegram.demand_term($1::int8, $2::int8);
