@@ -6,9 +6,10 @@ from relaygram_telegram_gateway.adapters.pg_ledger import Entry
 from relaygram_telegram_gateway.adapters.telethon_requests import SEND_MESSAGE
 from relaygram_telegram_gateway.core.outcomes import Accepted, Outcome, Refused, Unknown, Wait
 from relaygram_telegram_gateway.core.retries import network_retry
+from relaygram_telegram_gateway.core.telegram_errors import SUPPRESSING_CODES
 from relaygram_telegram_gateway.metrics import SENDS
-from relaygram_telegram_gateway.sending.giving_back import put_off
 from relaygram_telegram_gateway.sending.attachments import Attachments
+from relaygram_telegram_gateway.sending.giving_back import put_off
 from relaygram_telegram_gateway.sending.held import Held
 from relaygram_telegram_gateway.sending.lookups import Lookups
 from relaygram_telegram_gateway.sending.recorder import Recorder
@@ -26,8 +27,8 @@ class Aftermath:
         self.recorder: Recorder
         self.resolver: Resolver
         self.lookups: Lookups
-
         self.attachments: Attachments
+
     def follow(self, held: Held, outcome: Outcome) -> None:
         """One attempt has ended."""
         self.wire.blocks.note_outcome(held, outcome)
@@ -60,11 +61,12 @@ class Aftermath:
         if refused.stale_peer and findable and held.peer is not None and not held.re_resolved:
             self._find_anew(held)
             return
-        if refused.pauses_campaign and held.job.campaign_id:  # not for one person's test
         if refused.stale_media and held.file is not None and not held.was_refreshed:
             self.attachments.refresh(held)
             return
+        if refused.pauses_campaign and held.job.campaign_id:  # not for one person's test
             self.recorder.pause_campaign(held.job.campaign_id)
+        self._suppress(held, refused)
         chat = held.peer.user_id if held.peer else None
         entry = Entry(held.job.job_id, "refused", chat=chat, code=refused.code, message=refused.message)
         if held.may_be_on_wire:
@@ -73,6 +75,15 @@ class Aftermath:
             self.lookups.look(held)
         else:
             self.recorder.record(held, entry)
+
+    def _suppress(self, held: Held, refused: Refused) -> None:
+        """If it is lost with this process, the next message to this person tells the same."""
+        if held.peer is None or refused.code not in SUPPRESSING_CODES:
+            return
+        work, person = self._work, held.target.user_id
+        what = (work.account.workspace_id, person, held.line.contact_handle, refused.code)
+        statement = ("suppress_refused", *what)
+        work.in_background(work.insist(lambda: work.tools.rows.written(work.account, work.term, statement)))
 
     def _find_anew(self, held: Held) -> None:
         user_id = held.target.user_id
