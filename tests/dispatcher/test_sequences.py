@@ -3,12 +3,13 @@
 import asyncio
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 from relaygram_common.contracts.ids import job_id
 from tests.dispatcher.line import Outside, gateway
 from tests.support.waiting import eventually
 
-TWO = [{"body": "One for {{first_name}}"}, {"body": "Two", "delay_seconds": 1}]
+TWO: list[dict[str, Any]] = [{"body": "One for {{first_name}}"}, {"body": "Two", "delay_seconds": 1}]
 
 
 async def test_each_step_comes_its_delay_after_the_one_before_was_really_sent(line: Outside) -> None:

@@ -51,7 +51,7 @@ class Advancing:
         if plans is None:
             raise LeaseLostError(f"run of campaign {run.campaign_id}")
         now, before = plans
-        if now != before:
+        if before is not None and now != before:  # None: this is the first look, and all was made by it
             after = 0
             while after := await self._due.plan_page(run, after, people=_PEOPLE_PER_PLAN):
                 pass

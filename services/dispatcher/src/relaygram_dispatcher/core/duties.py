@@ -32,7 +32,7 @@ def duty(run: Run, *, room: int, idle_seconds: float, reconcile_after_seconds: f
 
 def to_plan(run: Run) -> bool:
     """The campaign has changed since its due times were set."""
-    return run.has_due and run.version != run.planned_version
+    return run.version != run.planned_version
 
 
 def to_follow(run: Run) -> bool:
