@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from relaygram_common.contracts.jobs import SendJob
+from relaygram_telegram_gateway.core.sent_lookup import ChatMessage, find_sent
 from tests.gateway.gateways import GatewayProcess
 from tests.gateway.world import Account, World
 from tests.sandbox.pictures import png
@@ -16,6 +17,21 @@ from tests.support.waiting import eventually
 
 MEBIBYTE = 1024 * 1024
 SEND_MEDIA = "messages.sendMedia"
+
+
+def test_a_message_is_found_by_its_text_and_its_file() -> None:
+    chat = [
+        ChatMessage(5, True, "Look", 100.0, media_id=12),
+        ChatMessage(4, True, "Look", 100.0, media_id=11),
+        ChatMessage(3, True, "Look", 100.0),
+        ChatMessage(2, False, "Look", 100.0, media_id=11),
+    ]
+    assert find_sent(chat, "Look", not_before=99, taken=()) == 3
+    assert find_sent(chat, "Look", not_before=99, taken=(), media={12}) == 5
+    assert find_sent(chat, "Look", not_before=99, taken=(), media={11, 9}) == 4  # also by an id of an earlier upload
+    assert find_sent(chat, "Look", not_before=99, taken={4}, media={11}) is None
+    assert find_sent(chat, "", not_before=99, taken=(), media={11}) is None
+    assert find_sent(chat, "Look", not_before=99, taken=(), media=()) is None  # never uploaded, so never sent
 
 
 async def _media(world: World, data: bytes, kind: str = "photo", chunk_bytes: int = MEBIBYTE) -> int:
@@ -114,18 +130,38 @@ async def test_a_caption_that_is_too_long_for_one_person_fails_for_that_person(
 async def test_an_upload_blocks_no_other_message_of_the_account(world: World, gateway: GatewayProcess) -> None:
     account = await world.account()
     person = account.person["id"]
-    slow = {"name": "slow", "account_id": person, "method": "upload.saveFilePart", "action": {"delay_seconds": 1.0}}
+    slow = {"name": "slow", "account_id": person, "method": "upload.saveFilePart", "action": {"delay_seconds": 2.0}}
     await world.sandbox.post("/faults", slow)
     media_id = await _media(world, os.urandom(5 * 128 * 1024), "document")
     _, with_file = await _broadcast(world, account, media_id, 60)
     await eventually(lambda: _is_uploading(world, account), 15, what="the upload has begun")
     _, texts = await world.broadcast(account, await world.people(30))
-    await world.settled(texts, 4)
+    await world.settled(texts, 8)
     assert not world.final(with_file)
     await world.sandbox.request("DELETE", "/faults/slow")
     events = await world.settled(with_file, 40)
     assert {event.attempt for event in events.values()} == {1}
     assert await _uploads(world, account) == 1
+
+
+async def test_a_pause_does_not_wait_for_an_upload(world: World, gateway: GatewayProcess) -> None:
+    account = await world.account()
+    slow = {"name": "slow", "account_id": account.person["id"], "method": "upload.saveFilePart"}
+    await world.sandbox.post("/faults", {**slow, "action": {"delay_seconds": 3.0}})
+    campaign, jobs = await _broadcast(world, account, await _media(world, os.urandom(900_000), "document"), 5)
+    await eventually(lambda: _is_uploading(world, account), 15, what="the upload has begun")
+    await world.move(campaign, "pause")
+
+    async def none_in_the_ledger() -> bool:
+        return not await world.sql.fetchval("select count(*) from telegram.sends where campaign_id = $1", campaign)
+
+    await eventually(none_in_the_ledger, 5, what="given back")
+    assert await world.jobs_left(campaign) == 5
+    await world.sandbox.request("DELETE", "/faults/slow")
+    await world.move(campaign, "start")
+    events = await world.settled(jobs, 40)
+    assert {event.state for event in events.values()} == {"sent"}
+    assert len(await world.accepted(account)) == 5
 
 
 async def _is_uploading(world: World, account: Account) -> bool:

@@ -108,7 +108,7 @@ class Attachments:
         if not self._wanted or work.link is None or work.stopping or work.ended is not None:
             return
         for media_id, wanted in list(self._wanted.items()):
-            wanted.jobs = [held for held in wanted.jobs if work.held.get(held.job.job_id) is held]
+            self._let_go_of_ended(wanted)
             if wanted.task is not None or wanted.not_before > work.now():
                 continue
             if wanted.jobs:
@@ -116,6 +116,17 @@ class Attachments:
                 wanted.task.add_done_callback(self._done)
             else:
                 del self._wanted[media_id]
+
+    def _let_go_of_ended(self, wanted: _Wanted) -> None:
+        """A pause or a stop is not to wait for an upload: admission says what becomes of such messages."""
+        jobs, wanted.jobs = wanted.jobs, []
+        for held in jobs:
+            if self._work.held.get(held.job.job_id) is not held:
+                continue  # given back meanwhile
+            if self._work.tools.states.runs(held.job.campaign_id):
+                wanted.jobs.append(held)
+            else:
+                self._work.in_background(self._admit_anew(held))
 
     async def stop(self) -> None:
         """Let go of everything."""
