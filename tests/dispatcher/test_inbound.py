@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from relaygram_common.database import migrate
 from relaygram_common.jetstream.publisher import Outgoing
 from relaygram_common.topology import DEAD_LETTERS
-from relaygram_local_stack.servers import NatsServer
-from tests.dispatcher.line import Outside, dispatcher
+from relaygram_local_stack.servers import NatsServer, Postgres
+from tests.dispatcher.line import Outside, dispatcher, outside
 from tests.dispatcher.test_killed import process
 from tests.dispatcher.writing import (
     account,
@@ -151,6 +152,16 @@ async def test_a_message_to_nobody_goes_to_the_dead_letters(alone: Outside) -> N
     assert (await _last_letter(alone))["reason"] == f"workspace {alone.workspace_id} has no account 987654"
 
 
+async def test_a_message_that_fails_by_itself_goes_to_the_dead_letters_after_five_tries(alone: Outside) -> None:
+    """Others are decided meanwhile. Its own stays undecided, so that its person is not written to."""
+    ann, bob = person(alone), person(alone)
+    await ann.writes("from the last day there is", date=datetime(9999, 12, 31, 23, tzinfo=UTC))
+    await bob.is_decided("hello")
+    await all_acknowledged(alone)
+    assert (await _last_letter(alone))["reason"].startswith("can not be decided: OverflowError: ")
+    assert not await alone.pool.fetchval("select exists (select from dispatch.inbound where from_id = $1)", ann.id)
+
+
 async def test_what_is_old_is_forgotten(alone: Outside) -> None:
     """After 30 days; and what an ended campaign would have answered, at once."""
     line, ann = alone, person(alone)
@@ -186,6 +197,31 @@ async def test_the_database_is_in_the_way_for_a_while(alone: Outside) -> None:
         return bool(await line.pool.fetchval(decided, busy.id) == 1)
 
     await eventually(then)
+
+
+async def test_postgres_is_killed_while_messages_come(tmp_path: Path, provisioned_nats: NatsServer) -> None:
+    with Postgres(tmp_path) as server:
+        server.ensure_database("relaygram")
+        await asyncio.to_thread(migrate.upgrade, server.dsn("relaygram"))
+        async with (
+            outside(provisioned_nats.url, server.dsn("relaygram")) as line,
+            dispatcher(provisioned_nats.url, server.dsn("relaygram", "relaygram_dispatcher")),
+        ):
+            campaign_id = await auto_reply(line, "outage")
+            people = [person(line) for _ in range(60)]
+            for number, one in enumerate(people):
+                if number in (20, 40):
+                    server.kill()
+                await one.writes("outage", "STOP" if number % 2 else "hm")
+                if number in (30, 50):
+                    server.start()
+            await all_acknowledged(line)
+            await line.pool.expire_connections()
+            decided = await line.pool.fetch(
+                "select decision, count(*) from dispatch.inbound group by decision order by 1"
+            )
+            assert [tuple(row) for row in decided] == [("auto_reply", 60), ("nothing", 30), ("opted_out", 30)]
+            assert len(await answers(line, campaign_id)) == 60
 
 
 _PEOPLE = 400
