@@ -25,3 +25,12 @@ def test_the_demo_ends_with_everybody_accounted_for() -> None:
     assert result["rejected_lines"] == 12
     assert result["gateway_killed"] is True
     assert set(result["failures"]) == {"USER_PRIVACY_RESTRICTED", "USER_DEACTIVATED"}
+    assert result["conversations"] == {
+        "Anna": ["Welcome Anna! May I tell you more?"],
+        "Ben": [
+            "Welcome Ben! May I tell you more?",
+            "Ben, did you see my message?",
+            "Ben, here is what we do.",
+        ],
+        "Cora": ["A seat is 20 euros, Cora."],
+    }

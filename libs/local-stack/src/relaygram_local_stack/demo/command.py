@@ -58,8 +58,9 @@ async def _run(contacts_csv: str, *, as_json: bool) -> int:
             "failures": outcome.failures,
             "seconds": round(outcome.seconds, 1),
             "gateway_killed": outcome.gateway_killed,
+            "conversations": {one.name: one.texts for one in outcome.conversations},
         }
         sys.stdout.write(json.dumps(result) + "\n")
     else:
         print_verdict(console, outcome.verdict)
-    return 0 if outcome.verdict.is_exact else 1
+    return 0 if outcome.is_exact else 1

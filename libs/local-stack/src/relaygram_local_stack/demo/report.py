@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from relaygram_local_stack.demo.conversations import Conversation
 from relaygram_local_stack.demo.verdict import Verdict
 
 
@@ -45,6 +46,17 @@ def print_rejected(console: Console, errors: Sequence[dict[str, Any]]) -> None:
         table.add_column(heading)
     for error in errors:
         table.add_row(str(error["line"]), error["column"], error["value"] or "", error["reason"])
+    console.print(table)
+
+
+def print_conversations(console: Console, conversations: Sequence[Conversation]) -> None:
+    """Who got what of the sequence and the auto-reply."""
+    table = Table(title="Sequence, follow-up, auto-reply (a second here is an hour)", title_justify="left", expand=True)
+    table.add_column("person", no_wrap=True)
+    table.add_column("what happens", ratio=1)
+    table.add_column("what Telegram got", ratio=2)
+    for one in conversations:
+        table.add_row(one.name, one.story, "\n".join(one.texts), style=None if one.is_right else "red")
     console.print(table)
 
 

@@ -14,9 +14,10 @@ from rich.console import Console
 from relaygram_cli.errors import CommandError
 from relaygram_local_stack.demo.api import DemoApi, logged
 from relaygram_local_stack.demo.audience import populate
+from relaygram_local_stack.demo.conversations import Conversation, Conversations
 from relaygram_local_stack.demo.progress import Display, display
-from relaygram_local_stack.demo.report import print_failures, print_log_page, print_rejected
-from relaygram_local_stack.demo.verdict import BODY, RecordedMessage, Verdict, judge
+from relaygram_local_stack.demo.report import print_conversations, print_failures, print_log_page, print_rejected
+from relaygram_local_stack.demo.verdict import BODY, RecordedMessage, Verdict, is_of_broadcast, judge
 from relaygram_local_stack.stack import LocalStack
 
 _PHONE = "+4915110000001"
@@ -36,6 +37,12 @@ class Outcome:
     gateway_killed: bool
     rejected: int
     failures: dict[str, int]
+    conversations: list[Conversation]
+
+    @property
+    def is_exact(self) -> bool:
+        """Everybody got what was to be sent, once."""
+        return self.verdict.is_exact and all(one.is_right for one in self.conversations)
 
 
 async def play(stack: LocalStack, contacts_csv: str, console: Console) -> Outcome:
@@ -53,17 +60,22 @@ async def play(stack: LocalStack, contacts_csv: str, console: Console) -> Outcom
         console.print(f"The sandbox has {len(people)} people to write to.", highlight=False)
         account = await _connect(api, sandbox, len(people), console)
         campaign, imported = await _prepare(api, account["id"], contacts_csv, console)
+        conversations = Conversations(api, sandbox, account)
+        await conversations.begin()
+        console.print("Beside it: a sequence with a follow-up, and an auto-reply (a second here is an hour).")
         seconds, killed = await _send(api, stack, campaign["id"], console)
         log = await api.log(campaign["id"])
         print_log_page(console, log[len(log) // 2 - 5 :][:10])
         print_failures(console, log)
+        talks = await conversations.end()
+        print_conversations(console, talks)
         record = await _record(sandbox, account["telegram_user_id"])
         verdict = judge(imported["accepted"], people, [logged(row) for row in log], record)
         failures: dict[str, int] = {}
         for row in log:
             if row["error"]:
                 failures[row["error"]["code"]] = failures.get(row["error"]["code"], 0) + 1
-        return Outcome(verdict, seconds, killed, imported["rejected"], failures)
+        return Outcome(verdict, seconds, killed, imported["rejected"], failures, talks)
 
 
 async def _connect(api: DemoApi, sandbox: httpx.AsyncClient, contacts: int, console: Console) -> Any:
@@ -138,5 +150,6 @@ async def _record(sandbox: httpx.AsyncClient, account_id: int) -> list[RecordedM
         async for line in answer.aiter_lines():
             if line:
                 message = json.loads(line)
-                record.append(RecordedMessage(message["to_id"], message["text"]))
+                if is_of_broadcast(message["text"]):
+                    record.append(RecordedMessage(message["to_id"], message["text"]))
     return record

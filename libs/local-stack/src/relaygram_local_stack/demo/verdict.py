@@ -82,6 +82,11 @@ def judge(
     return Verdict(contacts, counts["sent"], counts["failed"], tuple(lost), tuple(doubled))
 
 
+def is_of_broadcast(text: str) -> bool:
+    """Whether a message is one of the broadcast's."""
+    return _SEAT.search(text) is not None
+
+
 def seat_of(text: str) -> str:
     """The seat that a text names; the text itself when it names none."""
     match = _SEAT.search(text)
