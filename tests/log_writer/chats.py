@@ -45,6 +45,7 @@ class Model:
     receipts: set[Receipt] = field(default_factory=set)
     read_at: dict[UUID, datetime] = field(default_factory=dict)
     replied_at: dict[UUID, datetime] = field(default_factory=dict)
+    last_reply_at: dict[UUID, datetime] = field(default_factory=dict)
 
     def arrive(self, *things: DeliveryEvent | Receipt) -> None:
         """These are in the log now."""
@@ -61,6 +62,8 @@ class Model:
             elif before:
                 newest = max(before, key=lambda message: message.occurred_at)
                 _keep_earliest(self.replied_at, newest.job_id, one.occurred_at)
+                last = self.last_reply_at.get(newest.job_id, one.occurred_at)
+                self.last_reply_at[newest.job_id] = max(one.occurred_at, last)
 
     def told(self) -> set[tuple[UUID, str]]:
         """What has public events."""

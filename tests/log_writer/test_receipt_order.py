@@ -24,7 +24,9 @@ from tests.support.servers import Database
 Pool = Any  # a pool of records: the class can not be subscripted at run time
 Things = Sequence[DeliveryEvent | Receipt]
 _CAMPAIGNS = (901, 902)
-_JOBS = "select job_id, read_at, replied_at, state, attempt from delivery.messages where job_id = any ($1)"
+_JOBS = (
+    "select job_id, read_at, replied_at, last_reply_at, state, attempt from delivery.messages where job_id = any ($1)"
+)
 _TOLD = "select body from control.outbox where (body ->> 'job_id')::uuid = any ($1)"
 
 
@@ -84,6 +86,7 @@ async def test_receipts_mark_what_they_say_in_any_order_and_how_often_they_come(
     rows, told = await _found(owner, list(model.messages))
     assert {job: row["read_at"] for job, row in rows.items() if row["read_at"]} == model.read_at
     assert {job: row["replied_at"] for job, row in rows.items() if row["replied_at"]} == model.replied_at
+    assert {job: row["last_reply_at"] for job, row in rows.items() if row["last_reply_at"]} == model.last_reply_at
     for job, row in rows.items():
         assert row["state"] == _state(job in model.read_at, job in model.replied_at)
     assert told == model.told()

@@ -72,7 +72,7 @@ select p.id, p.campaign_id, p.telegram_user_id, p.handle, p.first_name, p.last_n
   left join lateral (
       select case when bool_or(m.replied_at is not null) then 'replied'
                   else (array_agg(m.status order by m.position desc))[1] end as status,
-             max(m.sent_at) as last_message_at, max(m.replied_at) as last_reply_at
+             max(m.sent_at) as last_message_at, max(greatest(m.replied_at, m.last_reply_at)) as last_reply_at
         from delivery.messages m where m.campaign_id = $1 and m.sender_id = p.id) m on true
  where p.campaign_id = $1 and p.id = any ($2::bigint[])
  order by p.id

@@ -25,6 +25,7 @@ create table delivery.messages (
     sent_at timestamptz,
     read_at timestamptz,
     replied_at timestamptz,
+    last_reply_at timestamptz,          -- of several replies to it; no part of the feeds
     ended_at timestamptz,
     telegram_message_id bigint,
     triggered_by_message_id bigint,

@@ -59,6 +59,47 @@ language sql stable set enable_seqscan = off as $$
                and r.message_id > coalesce(i.message_id, 0) limit 1) is not null
 $$;
 
+-- When the person replied last, to a message that may have been replied to before. Log rows do not show it: no revision.
+create function delivery.note_last_replies(
+    p_workspace_id bigint[], p_account_id bigint[], p_chat_id bigint[], p_kind text[], p_message_id bigint[],
+    p_occurred_at timestamptz[], p_campaign_id bigint[], p_job_id uuid[])
+returns void
+language sql set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+    with replies as (
+        select m.campaign_id, m.job_id, i.occurred_at
+          from unnest(p_workspace_id, p_account_id, p_chat_id, p_kind, p_message_id, p_occurred_at)
+               as i (workspace_id, account_id, chat_id, kind, message_id, occurred_at)
+         cross join lateral delivery.replied_message(i.workspace_id, i.account_id, i.chat_id, i.message_id, i.occurred_at) m
+         where i.kind = 'reply'
+        union all
+        select l.campaign_id, l.job_id, r.occurred_at
+          from unnest(p_campaign_id, p_job_id) as i (campaign_id, job_id)
+         cross join lateral (select l.* from delivery.messages l
+                              where l.campaign_id = i.campaign_id and l.job_id = i.job_id and l.recipient_id is not null
+                                and l.rank >= 4 and l.channel = 'telegram' offset 0) l
+         cross join lateral (
+              select min(n.telegram_message_id) as message_id from delivery.messages n
+               where n.account_id = l.account_id and n.recipient_id = l.recipient_id
+                 and n.telegram_message_id > l.telegram_message_id and n.rank >= 4 and n.channel = 'telegram') n
+         cross join lateral (
+              (select r.message_id, r.occurred_at from delivery.receipts r
+                where r.account_id = l.account_id and r.chat_id = l.recipient_id and r.kind = 'reply'
+                  and r.message_id > l.telegram_message_id and r.message_id < coalesce(n.message_id, 9223372036854775807)
+                order by r.message_id desc limit 100)
+              union all
+              (select r.message_id, r.occurred_at from delivery.receipts r
+                where l.telegram_message_id is null and r.account_id = l.account_id and r.chat_id = l.recipient_id
+                  and r.kind = 'reply' and r.occurred_at >= l.sent_at
+                order by r.message_id desc limit 100)) r
+         cross join lateral delivery.replied_message(l.workspace_id, l.account_id, l.recipient_id, r.message_id, r.occurred_at) m
+         where m.campaign_id = l.campaign_id and m.job_id = l.job_id
+    )
+    update delivery.messages m set last_reply_at = k.occurred_at
+      from (select r.campaign_id, r.job_id, max(r.occurred_at) as occurred_at from replies r group by 1, 2) k
+     where m.campaign_id = k.campaign_id and m.job_id = k.job_id
+       and (m.last_reply_at is null or m.last_reply_at < k.occurred_at)
+$$;
+
 -- Applies receipts to the messages that are there, and to late messages (`p_campaign_id`, `p_job_id`) the receipts that
 -- are: rows, feeds and counters. A read marks every accepted message up to its id, a reply only the newest before it;
 -- those without an id have their place by time. Returns the messages that changed, at most `p_limit`: if as many, call
@@ -90,6 +131,11 @@ begin
      group by i.account_id, i.chat_id, i.kind, i.message_id
     on conflict (account_id, chat_id, kind, message_id) do update set occurred_at = excluded.occurred_at
      where excluded.occurred_at < r.occurred_at;
+
+    if 'reply' = any (p_kind) or cardinality(p_job_id) > 0 then
+        perform delivery.note_last_replies(p_workspace_id, p_account_id, p_chat_id, p_kind, p_message_id, p_occurred_at,
+                                           p_campaign_id, p_job_id);
+    end if;
 
     return query
     with input as materialized (
@@ -209,6 +255,6 @@ language sql security definer set search_path = pg_catalog as $$
 $$;
 
 revoke execute on function delivery.replied_message, delivery.newest_receipts, delivery.with_receipts,
-    delivery.apply_receipts, delivery.tell from public;
+    delivery.note_last_replies, delivery.apply_receipts, delivery.tell from public;
 grant execute on function delivery.replied_message, delivery.newest_receipts, delivery.with_receipts,
-    delivery.apply_receipts, delivery.tell to relaygram_log_writer;
+    delivery.note_last_replies, delivery.apply_receipts, delivery.tell to relaygram_log_writer;
