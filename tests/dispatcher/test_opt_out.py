@@ -53,6 +53,19 @@ async def test_an_opt_out_word_suppresses_by_id_handle_and_known_phone(line: Out
     ]
 
 
+async def test_who_did_not_say_the_handle_is_suppressed_by_the_one_they_were_met_by(line: Outside) -> None:
+    ann = person(line)
+    await line.pool.execute(
+        "insert into telegram.peers (account_id, telegram_user_id, workspace_id, access_hash, handle)"
+        " values ($1, $2, $3, 5, 'ann_met')",
+        line.account_id,
+        ann.id,
+        line.workspace_id,
+    )
+    await ann.is_decided("Désabonner")
+    assert [row["handle"] for row in await _listed(line, ann)] == ["ann_met"]
+
+
 async def test_an_opt_out_is_confirmed_once_by_the_account_that_was_written_to(line: Outside) -> None:
     account_id = await account(line)
     ann = person(line, handle="ann_once")

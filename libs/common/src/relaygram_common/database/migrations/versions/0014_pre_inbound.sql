@@ -112,13 +112,14 @@ language sql as $$
 $$;
 
 -- Who writes the keyword becomes a sender of the campaign: not one of its imported contacts, so neither its total nor
--- its generation changes. Null when the campaign answers nobody any more. An address that somebody else of the campaign
--- has by now is left out.
+-- its generation changes. Known by id, else by the handle or phone that the account has met them by. Null when the
+-- campaign answers nobody any more. An address that somebody else of the campaign has by now is left out.
 create function control.ensure_sender(p_workspace bigint, p_campaign bigint, p_user bigint, p_handle text, p_first_name text)
 returns bigint
 language plpgsql security definer set search_path = pg_catalog as $$
 declare
     v_account bigint;
+    v_met_as telegram.peers;
     v_contact bigint;
 begin
     select c.telegram_account_id into v_account from control.campaigns c
@@ -127,16 +128,16 @@ begin
     if not found then
         return null;
     end if;
+    select * into v_met_as from telegram.peers q where q.account_id = v_account and q.telegram_user_id = p_user;
     for attempt in 1 .. 2 loop
         select p.id into v_contact from control.contacts p where p.campaign_id = p_campaign and p.telegram_user_id = p_user;
         if not found then
             select p.id into v_contact from control.contacts p
-             where p.campaign_id = p_campaign and p.handle = p_handle and p.telegram_user_id is null;
+             where p.campaign_id = p_campaign and p.handle = coalesce(p_handle, v_met_as.handle) and p.telegram_user_id is null;
         end if;
         if v_contact is null then
-            select p.id into v_contact
-              from telegram.peers q join control.contacts p on p.campaign_id = p_campaign and p.phone_hash = q.phone_hash
-             where q.account_id = v_account and q.telegram_user_id = p_user and p.telegram_user_id is null;
+            select p.id into v_contact from control.contacts p
+             where p.campaign_id = p_campaign and p.phone_hash = v_met_as.phone_hash and p.telegram_user_id is null;
         end if;
         if v_contact is not null then
             return v_contact;
@@ -156,8 +157,9 @@ end
 $$;
 
 -- Somebody wants no more messages: by Telegram id and handle, and by the phones that the workspace's accounts know
--- them by. False when they were on the list. (A phone stands on a line of its own in the call: that of an erased person
--- is passed over, and the rest must count all the same.)
+-- them by. Where the message did not say the handle, it is that by which they were met last: better one too many than
+-- one who said STOP. False when they were on the list. (A phone stands on a line of its own in the call: that of an
+-- erased person is passed over, and the rest must count all the same.)
 create function control.suppress_sender(p_workspace bigint, p_user bigint, p_handle text, p_reason text) returns boolean
 language plpgsql security definer set search_path = pg_catalog as $$
 declare
@@ -165,10 +167,14 @@ declare
         select distinct q.phone_hash from control.telegram_accounts a join telegram.peers q on q.account_id = a.id
          where a.workspace_id = p_workspace and q.telegram_user_id = p_user and q.phone_hash is not null);
     v_lines constant int := 1 + cardinality(v_phones);
+    v_handle constant text := coalesce(p_handle, (
+        select q.handle from control.telegram_accounts a join telegram.peers q on q.account_id = a.id
+         where a.workspace_id = p_workspace and q.telegram_user_id = p_user and q.handle is not null
+         order by q.updated_at desc limit 1));
 begin
     return control.suppress(
         p_workspace, array_fill(p_user, array[v_lines]),
-        array_prepend(p_handle, array_fill(null::text, array[v_lines - 1])), array_prepend(null::bytea, v_phones),
+        array_prepend(v_handle, array_fill(null::text, array[v_lines - 1])), array_prepend(null::bytea, v_phones),
         array_fill(null::bytea, array[v_lines]), array_fill(p_reason, array[v_lines]),
         array_fill(null::bytea, array[v_lines]), array_fill(null::bytea, array[v_lines])) > 0;
 end
