@@ -8,6 +8,7 @@ from fastapi import HTTPException
 
 _MOST_FIELDS = 100
 _LONGEST_NAME = 200
+_PLACES = ("body", "query", "path", "header")
 FieldErrors = Mapping[str, Sequence[str]]
 
 
@@ -104,7 +105,8 @@ def field_errors(problems: Sequence[Any]) -> dict[str, list[str]]:
     """pydantic's problems by field, in words that say nothing of Python."""
     fields: dict[str, list[str]] = {}
     for problem in problems:
-        path = [str(part) for part in problem["loc"] if part not in ("body", "query", "path", "header")]
+        path = [str(part) for part in problem["loc"]]
+        path = path[1:] if path and path[0] in _PLACES else path  # only there: fields may be called so too
         fields.setdefault(".".join(path) or "body", []).append(_in_words(problem))
     return fields
 
