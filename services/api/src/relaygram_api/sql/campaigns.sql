@@ -48,12 +48,11 @@ select m.id, r from made m left join lateral (
      where m.scheduled_at is not null) r on true
 
 -- name: update_campaign
--- Another schedule is another chance: that the last one passed is no news any more.
 with changed as (
     update control.campaigns
        set name = $2, mode = $3, trigger_keyword = $4, body = $5, telegram_account_id = $6, scheduled_at = $7, time_zone = $8,
            quiet_hours = $9, reference = $10, entity_id = $11, application_id = $12, attachments = $13, asks_for = $14,
-           misfire = case when scheduled_at is not distinct from $7 then misfire end, version = version + 1, updated_at = now()
+           version = version + 1, updated_at = now()
      where id = $1
     returning id, workspace_id, version
 )

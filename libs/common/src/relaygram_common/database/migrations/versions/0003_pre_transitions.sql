@@ -120,7 +120,6 @@ begin
            status_reason = v_reason,
            version = k.version + 1,
            scheduled_at = case when p_action = 'start' and k.scheduled_at > now() then null else k.scheduled_at end,
-           misfire = case when p_action <> 'start' then k.misfire end,
            started_at = case when p_action = 'start' then coalesce(k.started_at, now()) else k.started_at end,
            completed_at = case when v_next = 'completed' then now() end,
            stopped_at = case when v_next = 'stopped' then now() end,
