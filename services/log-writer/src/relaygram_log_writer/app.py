@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TypedDict
 
 from relaygram_common.database.pool import EVERY_WORKSPACE, close_pool, create_pool
 from relaygram_common.jetstream.connection import Reconnects, connect, make_broker
@@ -12,15 +11,10 @@ from relaygram_common.runner import Runtime
 from relaygram_common.tasks import cancel_and_wait
 from relaygram_common.topology import DELIVERY_EVENTS, LOG_WRITER, RECEIPTS
 from relaygram_log_writer.adapters.pg_log import PgLog
-from relaygram_log_writer.adapters.pg_receipts import PgReceipts
+from relaygram_log_writer.adapters.pg_receipts import MARKED_AT_ONCE, PgReceipts
 from relaygram_log_writer.receipts import ReceiptTaker
 from relaygram_log_writer.settings import LogWriterSettings
 from relaygram_log_writer.writer import LogWriter
-
-
-class _Limits(TypedDict):
-    batch_size: int
-    retry_cap_seconds: float
 
 
 @asynccontextmanager
@@ -47,9 +41,17 @@ async def build(settings: LogWriterSettings, runtime: Runtime) -> AsyncIterator[
         await part.start()
 
     pg_log, pg_receipts = PgLog(pool), PgReceipts(pool)
-    limits = _Limits(batch_size=settings.log_batch_size, retry_cap_seconds=settings.log_retry_cap_seconds)
-    writer = LogWriter(client, events, publisher, pg_log, pg_receipts, **limits)
-    taker = ReceiptTaker(client, receipts, publisher, pg_receipts, **limits)
+    cap = settings.log_retry_cap_seconds
+    writer = LogWriter(
+        client,
+        events,
+        publisher,
+        pg_log,
+        pg_receipts,
+        batch_size=settings.log_batch_size,
+        retry_cap_seconds=cap,
+    )
+    taker = ReceiptTaker(client, receipts, publisher, pg_receipts, batch_size=MARKED_AT_ONCE, retry_cap_seconds=cap)
     loops = [runtime.spawn(writer.run(), name="log-writer"), runtime.spawn(taker.run(), name="receipts")]
 
     async def nats_there() -> None:

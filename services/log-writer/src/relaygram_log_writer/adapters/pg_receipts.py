@@ -15,8 +15,8 @@ from relaygram_log_writer.core.telling import events_of
 
 _sql = Statements("relaygram_log_writer")
 
-# Messages marked by one transaction, which holds the log's lock meanwhile.
-_MARKED_AT_ONCE = 500
+# Messages marked by one transaction, which holds the log's lock meanwhile: some 20 ms.
+MARKED_AT_ONCE = 200
 _ACCEPTED = RANKS[MessageState.SENT]
 
 
@@ -56,12 +56,12 @@ class PgReceipts:
             changed = await self._apply_some(arguments)
             for row in changed:
                 revisions[row["campaign_id"]] = max(revisions.get(row["campaign_id"], 0), row["revision"])
-            if len(changed) < _MARKED_AT_ONCE:
+            if len(changed) < MARKED_AT_ONCE:
                 return revisions
 
     async def _apply_some(self, arguments: tuple[list[Any], ...]) -> list[asyncpg.Record]:
         async with self._pool.acquire() as connection, connection.transaction():
-            changed: list[asyncpg.Record] = await connection.fetch(_sql["apply_receipts"], *arguments, _MARKED_AT_ONCE)
+            changed: list[asyncpg.Record] = await connection.fetch(_sql["apply_receipts"], *arguments, MARKED_AT_ONCE)
             events = [
                 event
                 for row in changed
