@@ -19,6 +19,7 @@ from tests.support.stack import RunningStack
 from tests.support.waiting import eventually
 
 STACK_SETTINGS = {
+    "RELAYGRAM_RECONNECT_CAP_SECONDS": "2",  # connections are lost all the time here
     "RELAYGRAM_RANDOM_ID_TRUST_SECONDS": "2",
     "RELAYGRAM_LEASE_SECONDS": "4",
     "RELAYGRAM_RATE_LIMIT_PER_MINUTE": "0",
