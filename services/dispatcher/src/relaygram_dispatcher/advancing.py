@@ -9,7 +9,7 @@ from relaygram_dispatcher.due import DueRows
 from relaygram_dispatcher.expansion import Expansion
 from relaygram_dispatcher.following import Follower
 
-_PEOPLE_PER_PLAN = 1000
+_PEOPLE_PER_PLAN = 500
 
 
 class Advancing:

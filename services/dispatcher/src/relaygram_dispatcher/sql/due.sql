@@ -19,7 +19,7 @@ select d.job_id, d.contact_id, d.trigger, d.step_identity, d.step, d.follow_up, 
             then control.quiet_until(c.quiet_hours, coalesce(p.time_zone, c.time_zone), now()) end as quiet_until
   from (select * from (select * from dispatch.due o
                         where o.campaign_id = $1 and o.published_at is null and o.counted and o.due_at <= now()
-                        order by o.due_at limit $2) again
+                        order by o.due_at, o.job_id limit $2) again
         union all
         select * from (select * from dispatch.due o
                         where o.campaign_id = $1 and o.published_at is null and o.due_at <= now() and not o.counted

@@ -32,8 +32,8 @@ returning r.campaign_id
 update dispatch.runs set lease_until = null where lease_owner = $1 and finished_at is null
 
 -- name: held_runs
--- All that decides what a run needs next, as of one moment. Each part is a probe or a few, whatever waits in dispatch.due:
--- `postponed` counts no further than a run works ahead.
+-- All that decides what a run needs next, as of one moment. Whatever waits in dispatch.due, each part is a probe of an
+-- index: with an order and a limit it can be nothing else. `postponed` counts no further than a run works ahead.
 select r.run_id, r.campaign_id, r.workspace_id, r.account_id, r.epoch, r.jobs_made, r.expanded_generation,
        r.planned_version, r.followed_revision, c.version, c.mode,
        c.status, c.deleted_at is not null as deleted, c.contacts_generation, c.next_send_at, c.waiting_for,
@@ -41,9 +41,11 @@ select r.run_id, r.campaign_id, r.workspace_id, r.account_id, r.epoch, r.jobs_ma
        coalesce(k.last_position, 0) as rows, coalesce(k.pending, 0) as pending, coalesce(k.sent + k.failed, 0) as finals,
        coalesce(k.last_revision, 0) as last_revision, a.limits,
        exists (select from control.steps s where s.campaign_id = r.campaign_id) as has_steps,
-       exists (select from dispatch.due d where d.campaign_id = r.campaign_id) as has_due,
-       exists (select from dispatch.due d where d.campaign_id = r.campaign_id and d.published_at is not null) as has_published,
-       again.postponed, again.again_at, n.due_at as next_due_at, coalesce(n.quiet, false) as next_is_quiet,
+       (n.due_at is not null or postponed.count > 0 or p.published_at is not null) as has_due,
+       p.published_at is not null as has_published,
+       postponed.count as postponed, again.due_at as again_at,
+       least(n.due_at, again.due_at) as next_due_at,
+       coalesce(case when n.due_at <= again.due_at or again.due_at is null then n.quiet else again.quiet end, false) as next_is_quiet,
        w.waiting_for as account_waiting_for, w.until as account_waits_until, now() as read_at
   from dispatch.runs r
   join control.campaigns c on c.id = r.campaign_id
@@ -51,13 +53,21 @@ select r.run_id, r.campaign_id, r.workspace_id, r.account_id, r.epoch, r.jobs_ma
   left join delivery.campaign_counters k on k.campaign_id = r.campaign_id
   left join telegram.waits w on w.account_id = r.account_id
   left join lateral (
-      select d.due_at, d.quiet from dispatch.due d where d.campaign_id = r.campaign_id and d.published_at is null
+      select d.due_at, d.quiet from dispatch.due d
+       where d.campaign_id = r.campaign_id and d.published_at is null and not d.counted
        order by d.due_at, d.job_id limit 1) n on true
   left join lateral (
-      select count(*) as postponed, min(p.due_at) as again_at
-        from (select d.due_at from dispatch.due d
+      select d.due_at, d.quiet from dispatch.due d
+       where d.campaign_id = r.campaign_id and d.published_at is null and d.counted
+       order by d.due_at, d.job_id limit 1) again on true
+  left join lateral (
+      select d.published_at from dispatch.due d where d.campaign_id = r.campaign_id and d.published_at is not null
+       order by d.published_at limit 1) p on true
+  left join lateral (
+      select count(*) as count
+        from (select from dispatch.due d
                where d.campaign_id = r.campaign_id and d.published_at is null and d.counted
-               order by d.due_at limit 20000) p) again on true
+               order by d.due_at, d.job_id limit 20000) o) postponed on true
  where r.lease_owner = $1 and r.lease_until > now() and r.finished_at is null
 
 -- name: run_page

@@ -7,10 +7,12 @@ comment on column dispatch.due.counted is
     'A counted row has a message in the log, or will have: it leaves only when that has its outcome.';
 drop index dispatch.due_of_contact;
 create index due_of_contact on dispatch.due (campaign_id, contact_id, job_id);
--- Counted, and not made a job of now: put off by quiet hours, or to be made again. Few, and never to be looked for among
--- the many that wait.
-create index due_again on dispatch.due (campaign_id, due_at) where published_at is null and counted;
-create index due_published on dispatch.due (campaign_id, job_id) where published_at is not null;
+-- Every question about what waits says whether it counts already: those that do are few (put off by quiet hours, or to be
+-- made again), and never to be looked for among the many that do not. So, whatever the planner takes the table for, an
+-- order by these columns is this index.
+drop index dispatch.due_next;
+create index due_next on dispatch.due (campaign_id, counted, due_at, job_id) where published_at is null;
+create index due_published on dispatch.due (campaign_id, published_at) where published_at is not null;
 
 -- The campaign's version by whose steps and quiet hours the due times were last set, and a digest of these.
 alter table dispatch.runs
@@ -59,13 +61,11 @@ begin
     if not found then
         return null;
     end if;
-    with begun as (
-        update dispatch.due d set counted = true
-         where d.job_id in (select o.job_id from dispatch.due o where o.job_id = any (p_jobs) and o.published_at is null
-                             order by o.job_id for update)
-        returning d.job_id, old.counted as was_counted
-    )
-    select array_agg(b.job_id), count(*) filter (where not b.was_counted) into v_begun, v_fresh from begun b;
+    select array_agg(b.job_id), count(*) filter (where not b.counted) into v_begun, v_fresh
+      from (select o.job_id, o.counted from dispatch.due o where o.job_id = any (p_jobs) and o.published_at is null
+             order by o.job_id for update) b;
+    -- By a list of ids, here and below: what is joined the planner may read from end to end.
+    update dispatch.due d set counted = true where d.job_id = any (v_begun) and not d.counted;
     update dispatch.runs r set jobs_made = r.jobs_made + v_fresh where r.campaign_id = p_campaign and v_fresh > 0;
     return coalesce(v_begun, '{}');
 end
@@ -158,22 +158,20 @@ create function dispatch.publish_again(p_campaign bigint, p_epoch bigint, p_most
 language plpgsql as $$
 declare
     v_count bigint;
+    v_jobs uuid[];
 begin
     perform from dispatch.runs r
       where r.campaign_id = p_campaign and r.epoch = p_epoch and r.finished_at is null for share;
     if not found then
         return null;
     end if;
-    with again as (
-        update dispatch.due d set published_at = null
-         where d.job_id in (
-            select o.job_id from dispatch.due o
-              left join delivery.messages m on m.campaign_id = o.campaign_id and m.job_id = o.job_id
-             where o.campaign_id = p_campaign and o.published_at is not null and coalesce(m.status, 'pending') = 'pending'
-             limit p_most)
-        returning 1
-    )
-    select count(*) into v_count from again;
+    v_jobs := array(
+        select o.job_id from dispatch.due o
+          left join delivery.messages m on m.campaign_id = o.campaign_id and m.job_id = o.job_id
+         where o.campaign_id = p_campaign and o.published_at is not null and coalesce(m.status, 'pending') = 'pending'
+         order by o.published_at limit p_most);
+    update dispatch.due d set published_at = null where d.job_id = any (v_jobs);
+    get diagnostics v_count = row_count;
     return v_count;
 end
 $$;
@@ -231,11 +229,11 @@ begin
     if not found then
         return null;
     end if;
-    delete from dispatch.due d where d.job_id in (
-        select o.job_id from dispatch.due o where o.campaign_id = p_campaign limit p_most);
+    delete from dispatch.due d where d.job_id = any (array(
+        select o.job_id from dispatch.due o where o.campaign_id = p_campaign order by o.contact_id, o.job_id limit p_most));
     get diagnostics v_due = row_count;
-    delete from dispatch.enrollments e where e.campaign_id = p_campaign and e.contact_id in (
-        select o.contact_id from dispatch.enrollments o where o.campaign_id = p_campaign limit p_most);
+    delete from dispatch.enrollments e where e.campaign_id = p_campaign and e.contact_id = any (array(
+        select o.contact_id from dispatch.enrollments o where o.campaign_id = p_campaign order by o.contact_id limit p_most));
     get diagnostics v_enrollments = row_count;
     return v_due + v_enrollments;
 end
