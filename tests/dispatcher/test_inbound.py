@@ -224,7 +224,7 @@ async def test_postgres_is_killed_while_messages_come(tmp_path: Path, provisione
             assert len(await answers(line, campaign_id)) == 60
 
 
-_PEOPLE = 400
+_PEOPLE = 250
 
 
 async def test_killed_again_and_again_each_message_is_decided_once(
