@@ -220,6 +220,8 @@ class AccountRunner:
             log.warning("account.ended", account_id=account.id, code=error.code)
             message = error.message
             await work.insist(lambda: tools.rows.move(self._account, "disabled", message))
+            # Not a wait any more: its campaigns are paused.
+            await work.insist(lambda: tools.rows.tell_wait(self._account, self._term, None))
         finally:
             self._sender = None
 

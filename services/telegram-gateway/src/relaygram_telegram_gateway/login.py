@@ -1,5 +1,6 @@
 """Logs an account in, a step at a time. Each step has a connection of its own; what is half way rests in PostgreSQL."""
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -17,7 +18,6 @@ from relaygram_telegram_gateway.core.telegram_errors import TelegramError, outco
 
 log = structlog.get_logger(__name__)
 
-_ALL_SECRETS = ("phone", "bot_token", "session_string", "code", "password")
 _SECRET_OF_STEP = {
     Step.SEND_CODE: "phone",
     Step.SIGN_IN: "code",
@@ -47,6 +47,7 @@ class Login:
         self._account = account
         self._lease = lease
         self._term = term
+        self._secrets: dict[str, bytes] = {}  # as they were when the step began
 
     async def advance(self) -> bool:
         """Do the next step if there is one to do; whether there was. Raises ConnectionError or LoginWaitError."""
@@ -54,6 +55,7 @@ class Login:
         # another code would make the one that the person is entering worthless.
         status, secrets = await self._rows.login_now(self._account.id)
         account = self._account = replace(self._account, status=status)
+        self._secrets = secrets
         half_way = await self._rows.half_way(account.id)
         step = next_step(account.status, secrets.keys(), half_way=half_way is not None)
         if step is Step.NOTHING:
@@ -66,7 +68,7 @@ class Login:
             await self._do(step, opened, session, half_way.phone_code_hash if half_way else None)
         except TelegramRefusedError as error:
             if step in (Step.SIGN_IN, Step.CHECK_PASSWORD):
-                await self._rows.forget_used_secret(account.id, kind, secrets[kind])
+                await self._rows.forget_used_secrets(account.id, {kind: secrets[kind]})
             await self._refused(error.error)
         except (SealError, ValueError) as error:
             log.error("login.secret_unreadable", account_id=account.id, error=str(error))
@@ -78,18 +80,24 @@ class Login:
         account = self._account
         if account.status == "new":
             await self._rows.move(account, "disabled", reason)
-            await self._rows.forget_secrets(account.id, *_ALL_SECRETS)
+            await self._rows.forget_used_secrets(account.id, self._secrets)
         else:
             await self._rows.move(account, account.status, reason)
 
+    def _fingerprint(self, session: str) -> bytes:
+        return self._sealer.fingerprint(telethon_login.session_key(session))
+
     async def _do(self, step: Step, secrets: dict[str, str], half_way: str, code_hash: str | None) -> None:
         saved = secrets["session_string"] if step is Step.SESSION else half_way
+        if step is Step.SESSION and await self._rows.session_is_in_use(self._account.id, self._fingerprint(saved)):
+            await self._end("SESSION_IN_USE")  # not even a connection may be made with it
+            return
         async with TelegramLink(self._place, saved, self._lease.is_valid) as link:
             await link.connect()
             if step is Step.SEND_CODE:
                 await self._send_code(link, secrets["phone"])
                 return
-            await self._finish(link, await self._sign_in(step, link, secrets, code_hash))
+            await self._finish(step, link, await self._sign_in(step, link, secrets, code_hash))
 
     async def _sign_in(
         self, step: Step, link: TelegramLink, secrets: dict[str, str], code_hash: str | None
@@ -113,19 +121,27 @@ class Login:
         )  # fmt: skip
         await self._rows.move(account, "code_required", None)
 
-    async def _finish(self, link: TelegramLink, person: LoggedIn) -> None:
+    async def _finish(self, step: Step, link: TelegramLink, person: LoggedIn) -> None:
         account = self._account
+        if account.telegram_user_id not in (None, person.telegram_user_id):
+            # What is known of people, of what was sent and of the limits is the other one's.
+            if step in (Step.SIGN_IN, Step.CHECK_PASSWORD):
+                # Made for us, and of no use; a session string is somebody's.
+                with contextlib.suppress(TelegramRefusedError, ConnectionError):
+                    await telethon_login.log_out(link)
+            await self._end("SESSION_OF_ANOTHER")
+            return
         if person.is_bot != account.is_bot:
             await self._end("SESSION_OF_A_BOT" if person.is_bot else "SESSION_OF_A_USER")
             return
         sealed = self._sealer.seal(link.session_string(), owner=f"session:{account.id}")
         await self._rows.written(
             account, self._term,
-            ("save_session", account.id, account.workspace_id, sealed),
+            ("save_session", account.id, account.workspace_id, sealed, self._fingerprint(link.session_string())),
             ("forget_login", account.id),
         )  # fmt: skip
         await self._rows.move(account, "active", None, telegram_user_id=person.telegram_user_id, handle=person.handle)
-        await self._rows.forget_secrets(account.id, *_ALL_SECRETS)
+        await self._rows.forget_used_secrets(account.id, self._secrets)
         log.info("login.done", account_id=account.id)
 
     async def _refused(self, error: TelegramError) -> None:
@@ -159,7 +175,7 @@ class Login:
         verdict = refusal(name, message=message)
         await self._rows.written(account, self._term, ("forget_login", account.id))
         await self._rows.move(account, "disabled", verdict.reason)
-        await self._rows.forget_secrets(account.id, *_ALL_SECRETS)
+        await self._rows.forget_used_secrets(account.id, self._secrets)
 
     def _open(self, kind: str, sealed: bytes) -> str:
         return self._sealer.open(sealed, owner=f"login:{self._account.id}:{kind}")

@@ -1,6 +1,6 @@
 """Accounts, their log-ins and their blocks, in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -113,18 +113,18 @@ class AccountRows:
         status = str(rows[0]["status"]) if rows else "logged_out"
         return status, {row["kind"]: row["sealed"] for row in rows if row["kind"] is not None}
 
-    async def forget_secrets(self, account_id: int, *kinds: str) -> None:
-        """Of no use any more."""
-        await self._pool.execute(_sql["forget_secrets"], account_id, list(kinds))
-
-    async def forget_used_secret(self, account_id: int, kind: str, sealed: bytes) -> None:
-        """This one was used; one that was entered meanwhile stays."""
-        await self._pool.execute(_sql["forget_used_secret"], account_id, kind, sealed)
+    async def forget_used_secrets(self, account_id: int, used: Mapping[str, bytes]) -> None:
+        """These were used; what was entered meanwhile stays, be it for the next log-in."""
+        await self._pool.execute(_sql["forget_used_secrets"], account_id, list(used), list(used.values()))
 
     async def session(self, account_id: int) -> bytes | None:
         """The sealed session."""
         sealed: bytes | None = await self._pool.fetchval(_sql["session"], account_id)
         return sealed
+
+    async def session_is_in_use(self, account_id: int, fingerprint: bytes) -> bool:
+        """Whether another account uses this very session."""
+        return bool(await self._pool.fetchval(_sql["session_is_in_use"], account_id, fingerprint))
 
     async def half_way(self, account_id: int) -> HalfWay | None:
         """The log-in between its steps."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from telethon import password as srp
+from telethon.sessions import StringSession
 from telethon.tl import functions, types
 
 from relaygram_telegram_gateway.adapters.telethon_client import TelegramLink, TelegramPlace, TelegramRefusedError
@@ -17,6 +18,15 @@ class LoggedIn:
     telegram_user_id: int
     handle: str | None
     is_bot: bool
+
+
+def session_key(saved: str) -> str:
+    """What makes a session this session, whatever else its string says. Raises ValueError when it is none."""
+    try:
+        key = StringSession(saved).auth_key
+    except Exception as error:
+        raise ValueError("this is not a session string of Telethon") from error
+    return "" if key is None else bytes(key.key).hex()
 
 
 async def send_code(link: TelegramLink, place: TelegramPlace, phone: str) -> str:

@@ -58,6 +58,12 @@ REFUSALS: dict[str, Verdict] = {
     "ACCESS_TOKEN_INVALID": Verdict("disabled", "Telegram does not know this bot token."),
     "ACCESS_TOKEN_EXPIRED": Verdict("disabled", "This bot token is no longer valid."),
     "SESSION_OF_A_BOT": Verdict("disabled", "This log-in belongs to a bot: connect it as kind bot, by its token."),
+    "SESSION_OF_ANOTHER": Verdict(
+        "disabled", "This log-in belongs to another Telegram account than before: connect it as an account of its own."
+    ),
+    "SESSION_IN_USE": Verdict(
+        "disabled", "Another account here uses this session, and Telegram ends one that is used twice: log in anew."
+    ),
     "SESSION_OF_A_USER": Verdict("disabled", "This log-in belongs to a person: connect it as kind user."),
     "AUTH_KEY_UNREGISTERED": Verdict("disabled", "Telegram does not know this session (any more): log in anew."),
     "AUTH_KEY_NOT_FOUND": Verdict("disabled", "Telegram does not know this session (any more): log in anew."),

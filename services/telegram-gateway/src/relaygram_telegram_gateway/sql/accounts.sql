@@ -43,9 +43,10 @@ select a.status, s.kind, s.sealed
 -- Used, or of no use any more.
 delete from control.login_secrets where account_id = $1 and kind = any ($2::text[]);
 
--- name: forget_used_secret
--- Used; what the person entered meanwhile stays.
-delete from control.login_secrets where account_id = $1 and kind = $2 and sealed = $3;
+-- name: forget_used_secrets
+-- Used; what the person entered meanwhile stays, be it for the next log-in.
+delete from control.login_secrets
+ where account_id = $1 and (kind, sealed) in (select * from unnest($2::text[], $3::bytea[]));
 
 -- name: session
 -- The sealed Telethon session of an account.
@@ -53,8 +54,15 @@ select sealed from telegram.sessions where account_id = $1;
 
 -- name: save_session
 -- After a log-in.
-insert into telegram.sessions (account_id, workspace_id, sealed) values ($1, $2, $3)
-on conflict (account_id) do update set sealed = excluded.sealed, updated_at = now();
+insert into telegram.sessions (account_id, workspace_id, sealed, key_fingerprint) values ($1, $2, $3, $4)
+on conflict (account_id) do update
+   set sealed = excluded.sealed, key_fingerprint = excluded.key_fingerprint, updated_at = now();
+
+-- name: session_is_in_use
+-- Whether another account is logged in by this very session.
+select exists (select from telegram.sessions s join control.telegram_accounts a on a.id = s.account_id
+                where s.key_fingerprint = $2 and s.account_id <> $1 and a.deleted_at is null
+                  and a.status in ('active', 'backing_off')) as found;
 
 -- name: forget_session
 -- After logging out.

@@ -28,5 +28,10 @@ $$;
 create trigger let_in_again after insert on dispatch.inbound
     for each row execute function dispatch.let_in_again();
 
+-- Whose session this is, without opening it: one that an account uses must not be connected a second time, since Telegram
+-- ends a session that is used in two places.
+alter table telegram.sessions add column key_fingerprint bytea;
+create index sessions_by_key on telegram.sessions (key_fingerprint) where key_fingerprint is not null;
+
 revoke execute on function control.suppress_refused, dispatch.let_in_again from public;
 grant execute on function control.suppress_refused to relaygram_gateway;
