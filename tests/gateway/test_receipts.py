@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from relaygram_common.contracts.receipts import Receipt
-from tests.gateway.arrivals import at_work, receipts
+from tests.gateway.arrivals import receipts
 from tests.gateway.gateways import GatewayProcess
 from tests.gateway.world import Account, World
 from tests.support.waiting import eventually
@@ -28,29 +28,10 @@ async def _read(world: World, account: Account, *people: dict[str, object]) -> N
         await world.sandbox.post(f"/users/{person['id']}/read", {"peer_id": account.person["id"]})
 
 
-@pytest.mark.parametrize("kind", ["user", "bot"])
-async def test_what_is_read_is_told(world: World, gateway: GatewayProcess, kind: str) -> None:
-    account = await world.account(kind=kind)
-    await at_work(world, account)
+async def test_what_is_read_is_told(world: World, gateway: GatewayProcess) -> None:
+    account = await world.account()
     people = await world.people(3)
-    for person in people:  # a bot speaks only when spoken to
-        await world.sandbox.post(f"/users/{person['id']}/messages", {"to_id": account.person["id"], "text": "/start"})
-    campaign = await world.campaign(account)
-    contacts = await world.contacts(campaign, people)
-    jobs = world.jobs(account, campaign, contacts)
-    jobs = [job.model_copy(update={"trigger": "auto_reply"}) for job in jobs]
-
-    async def noted() -> bool:
-        found = await world.sql.fetch("select * from telegram.last_inbound where account_id = $1", account.id)
-        return len(found) == 3
-
-    await eventually(noted)
-    await world.sql.execute(
-        "insert into dispatch.inbound (account_id, message_id, workspace_id, from_id, decision)"
-        " select account_id, message_id, workspace_id, telegram_user_id, 'nothing' from telegram.last_inbound"
-        " where account_id = $1", account.id,
-    )  # fmt: skip
-    await world.publish(jobs)
+    _, jobs = await world.broadcast(account, people)
     events = await world.settled(jobs)
     await _read(world, account, people[0])
     (receipt, *_) = await _read_receipts(world, account, 1)

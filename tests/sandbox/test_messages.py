@@ -135,6 +135,9 @@ async def test_bots_are_limited_as_on_telegram(sandbox: SandboxProcess) -> None:
                 await bot(request)
         await sandbox.post(f"/users/{person['id']}/messages", {"to_id": 99, "text": "/start"})
         await _send(bot, peer, "but I may answer")
+        before = await bot(functions.updates.GetStateRequest())
+        await sandbox.post(f"/users/{person['id']}/read", {"peer_id": 99})
+        assert (await bot(functions.updates.GetStateRequest())).pts == before.pts  # and am not told who has read it
 
 
 async def test_a_repeated_random_id_is_refused_or_replayed(sandbox: SandboxProcess) -> None:

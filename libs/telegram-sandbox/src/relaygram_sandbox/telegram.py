@@ -89,7 +89,7 @@ class Telegram:
             return reader.pts
         inbox = self.world.record.add_read(reader, "inbox", peer.id, received.id_for(reader.id))
         self.server.push(reader.id, self.views.read(reader, inbox))
-        if peer is not reader:
+        if peer is not reader and not peer.is_bot:  # bots are not told who has read
             outbox = self.world.record.add_read(peer, "outbox", reader.id, received.id_for(peer.id))
             self.server.push(peer.id, self.views.read(peer, outbox))
         self.server.outbox.soon()
