@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from relaygram_common.contracts.delivery import DeliveryEvent
+from relaygram_common.contracts.doorbells import LogChanged
 from relaygram_common.contracts.ids import event_id
 from relaygram_common.contracts.states import MessageState
 from relaygram_common.topology import RECEIPTS
@@ -90,6 +91,19 @@ async def test_the_public_events_have_the_contracts_ids_and_change_nothing_when_
     await line.drained()
     assert await rows_of(line.connection, campaign) == [before]
     assert await _told(line, job) == told
+
+
+async def test_who_watches_a_campaign_is_rung_when_its_messages_are_read(line: Bench) -> None:
+    campaign, chat = new_campaign(), next(_chats)
+    await line.publish([sent(1, campaign=campaign, chat=chat, seconds=1)])
+    await line.drained()
+    bell = await line.client.subscribe(f"log.changed.{campaign}")
+    await line.client.flush()
+    await line.publish_receipts([receipt("read", 1, chat=chat, seconds=2)])
+    rung = LogChanged.model_validate_json((await bell.next_msg(timeout=20)).data)
+    (row,) = await rows_of(line.connection, campaign)
+    assert (row["state"], row["revision"]) == ("read", rung.revision)
+    await bell.unsubscribe()
 
 
 async def test_an_incomplete_row_keeps_its_code_when_it_is_read(line: Bench) -> None:
