@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -276,6 +277,32 @@ async def test_killed_again_and_again_each_message_is_decided_once(
         assert len(replied) >= _PEOPLE - stops
         told = await line.pool.fetch("select telegram_user_id from control.single_sends where trigger = 'opt_out'")
         assert sorted(row["telegram_user_id"] for row in told) == [one for one in ids if one % 2]
+
+
+async def test_a_dispatcher_that_hangs_is_made_up_for_within_15_seconds_and_decides_nothing_later(
+    quiet_line: Outside, provisioned_nats: NatsServer, database: Database, tmp_path: Path
+) -> None:
+    line, dsn = quiet_line, database.dispatcher
+    campaign_id = await auto_reply(line, "hang")
+    people = [person(line) for _ in range(100)]
+    ids = [one.id for one in people]
+    count = "select count(*) from dispatch.inbound where from_id = any ($1)"
+
+    async def decided(messages: int) -> bool:
+        return int(await line.pool.fetchval(count, ids)) >= messages
+
+    async with (
+        process(provisioned_nats.url, dsn, tmp_path / "log", "hangs") as hung,
+        process(provisioned_nats.url, dsn, tmp_path / "log", "works"),
+    ):
+        await asyncio.gather(*(one.writes("hang") for one in people))
+        await eventually(lambda: decided(5), 30.0)
+        hung.send_signal(signal.SIGSTOP)
+        await eventually(lambda: decided(100), 15.0)
+        hung.send_signal(signal.SIGCONT)
+        await all_acknowledged(line)
+        assert len({row["contact_id"] for row in await answers(line, campaign_id)}) == 100
+        assert len(await answers(line, campaign_id)) == 100
 
 
 async def _last_letter(line: Outside) -> dict[str, str]:
