@@ -92,7 +92,7 @@ async def build(settings: DispatcherSettings, runtime: Runtime) -> AsyncIterator
     )
     messages = PgInbound(pool)
     sweep = Sweep(pg_log, queues, ending, messages, every_seconds=settings.sweep_seconds)
-    subscribe(broker, publisher, loop)
+    subscribe(broker, publisher, loop, schedule)
     subscribe_inbound(broker, InboundDoor(Inbound(messages, inbound_rules(settings)), publisher, loop, relay))
 
     async def nats_there() -> None:

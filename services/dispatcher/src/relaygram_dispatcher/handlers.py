@@ -11,12 +11,13 @@ from relaygram_common.jetstream.dead_letters import dead_letter
 from relaygram_common.jetstream.publisher import PublishError, WindowPublisher
 from relaygram_common.topology import CAMPAIGN_COMMANDS, DISPATCHER
 from relaygram_dispatcher.runs import RunLoop
+from relaygram_dispatcher.schedule import Schedule
 
 _AGAIN_SECONDS = 1.0
 _MOST_DIGITS = 20
 
 
-def subscribe(broker: NatsBroker, publisher: WindowPublisher, runs: RunLoop) -> None:
+def subscribe(broker: NatsBroker, publisher: WindowPublisher, runs: RunLoop, schedule: Schedule) -> None:
     """Listen to CAMPAIGN_COMMANDS; call before the broker starts."""
 
     @broker.subscriber(
@@ -40,6 +41,7 @@ def subscribe(broker: NatsBroker, publisher: WindowPublisher, runs: RunLoop) -> 
                 return
         else:
             runs.wake()
+            schedule.wake()
         await message.ack()
 
 

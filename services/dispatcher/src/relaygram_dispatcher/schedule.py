@@ -25,18 +25,28 @@ class Schedule:
         self._relay = relay
         self._poll_seconds = poll_seconds
         self._grace_seconds = grace_seconds
+        self._wanted = asyncio.Event()
+
+    def wake(self) -> None:
+        """A campaign has changed: perhaps its time has."""
+        self._wanted.set()
 
     async def run(self) -> None:
         """For ever, also through outages."""
         while True:
             pause = self._poll_seconds
+            self._wanted.clear()
             try:
                 await self._look()
                 pause = pause_seconds(self._poll_seconds, await self._drafts.seconds_to_next())
             except TRANSIENT as error:
                 metrics.FAILURES.labels("schedule").inc()
                 log.warning("schedule.delayed", error=str(error) or type(error).__name__)
-            await asyncio.sleep(pause)
+            try:
+                async with asyncio.timeout(pause):
+                    await self._wanted.wait()
+            except TimeoutError:
+                continue
 
     async def _look(self) -> None:
         for draft in await self._drafts.due(most=_MOST, grace_seconds=self._grace_seconds):
