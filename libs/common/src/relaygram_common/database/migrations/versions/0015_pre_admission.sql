@@ -75,7 +75,7 @@ begin
           left join control.campaigns c on c.id = o.campaign_id and c.workspace_id = j.workspace_id
          where j.campaign_id = 0
     ),
-    judged as materialized (
+    judged as (
         select k.*, s.state as ledger_state, e.telegram_user_id as peer_user_id, e.access_hash as peer_access_hash,
                case when s.state in ('accepted', 'refused', 'dropped') then 'final'
                     when k.gone then 'gone'
@@ -111,14 +111,20 @@ begin
                     else 'send' end as decision
           from known k
           left join telegram.sends s on s.job_id = k.job_id
+          -- The best match first; the others are not even looked for then.
           left join lateral (
               select q.telegram_user_id, q.access_hash, q.handle, q.phone_hash from telegram.peers q
-               where q.account_id = p_account
-                 and (q.telegram_user_id = k.telegram_user_id or q.handle = k.handle or q.phone_hash = k.phone_hash)
-               order by (q.telegram_user_id = k.telegram_user_id) desc nulls last, (q.handle = k.handle) desc nulls last
-               limit 1) e on true
+               where q.account_id = p_account and q.telegram_user_id = k.telegram_user_id
+              union all
+              select q.telegram_user_id, q.access_hash, q.handle, q.phone_hash from telegram.peers q
+               where q.account_id = p_account and q.handle = k.handle
+              union all
+              select q.telegram_user_id, q.access_hash, q.handle, q.phone_hash from telegram.peers q
+               where q.account_id = p_account and q.phone_hash = k.phone_hash
+              limit 1) e on true
           left join telegram.last_inbound i on i.account_id = p_account
                    and i.telegram_user_id = coalesce(e.telegram_user_id, k.telegram_user_id)
+        offset 0  -- the decision is made once, not for each use of it
     ),
     told as (
         select j.*,
