@@ -11,11 +11,25 @@ import pytest
 import relaygram_client
 from relaygram_client.accounts import Accounts, LimitChanges
 from relaygram_client.audit import Audit
-from relaygram_client.campaigns import Campaigns, QuietHoursGiven
+from relaygram_client.campaigns import Campaigns, FollowUpGiven, QuietHoursGiven, StepGiven
 from relaygram_client.contacts import Contacts
 from relaygram_client.imports import Imports
 from relaygram_client.logs import Logs
-from relaygram_client.models import accounts, audit, campaigns, contacts, identity, logs, people, previews, shape, stats
+from relaygram_client.media import Media
+from relaygram_client.models import (
+    accounts,
+    audit,
+    campaigns,
+    contacts,
+    identity,
+    logs,
+    media,
+    people,
+    previews,
+    shape,
+    stats,
+    steps,
+)
 from relaygram_client.models.shape import Shape
 from relaygram_client.people import People
 from relaygram_client.session import Session
@@ -39,6 +53,11 @@ CALLS: dict[str, tuple[Callable[..., Any], ...]] = {
     "enter_telegram_code": (Accounts.enter_code,),
     "enter_telegram_password": (Accounts.enter_password,),
     "resend_telegram_code": (Accounts.resend_code,),
+    "reconnect_telegram_account": (Accounts.connect_again,),
+    "get_steps": (Campaigns.steps,),
+    "replace_steps": (Campaigns.replace_steps,),
+    "add_media": (Media.add, Media.add_by_url),
+    "get_media": (Media.get,),
     "list_campaigns": (Campaigns.list,),
     "create_campaign": (Campaigns.create,),
     "get_campaign": (Campaigns.get,),
@@ -68,10 +87,10 @@ CALLS: dict[str, tuple[Callable[..., Any], ...]] = {
 LEFT_OUT = {"patch_campaign"}
 #: What Listing does by itself, what the method's name says, and what the client does by itself.
 BY_ITSELF = {"page", "per_page", "cursor", "format", "kind", "Idempotency-Key"}
-RENAMED = {"QuietHoursShown": "QuietHours"}
+RENAMED = {"QuietHoursShown": "QuietHours", "FollowUpShown": "FollowUp", "Media": "MediaFile"}
 MODELS: dict[str, type[Shape]] = {
     name: model
-    for module in (accounts, audit, campaigns, contacts, identity, logs, people, previews, shape, stats)
+    for module in (accounts, audit, campaigns, contacts, identity, logs, media, people, previews, shape, stats, steps)
     for name, model in vars(module).items()
     if inspect.isclass(model) and issubclass(model, Shape) and model is not Shape
 }
@@ -185,6 +204,8 @@ def test_every_parameter_can_be_given(operation: dict[str, Any]) -> None:
 def test_parts_of_bodies_have_the_fields_of_the_document() -> None:
     limits = properties(properties(SCHEMAS["AccountChange"])["limits"])
     assert set(LimitChanges.__annotations__) == set(limits)
+    assert set(StepGiven.__annotations__) == set(properties(SCHEMAS["StepGiven"]))
+    assert set(FollowUpGiven.__annotations__) == set(properties(SCHEMAS["FollowUpGiven"]))
     assert set(QuietHoursGiven.__annotations__) == set(properties(SCHEMAS["QuietHours"]))
 
 

@@ -194,3 +194,50 @@ async def test_the_audit_log(relaygram: Relaygram, api: Api) -> None:
     await relaygram.campaigns.update(campaign_id, name="Seen")
     (newest, oldest) = await relaygram.audit.list(kind="campaign", thing_id=campaign_id).all()
     assert (oldest.action, newest.before, newest.after) == ("created", {"name": "Watched"}, {"name": "Seen"})
+
+
+async def test_a_sequence_with_a_photo(relaygram: Relaygram, api: Api, tmp_path: Path) -> None:
+    campaign_id = await draft(relaygram, api)
+    file = tmp_path / 'spring "1".png'
+    file.write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + b"x" * 700_000)
+    handed_over: list[int] = []
+    photo = await relaygram.media.add(file, on_progress=handed_over.append)
+    assert (photo.kind, photo.mime_type, photo.size_bytes) == ("photo", "image/png", file.stat().st_size)
+    assert handed_over[-1] == photo.size_bytes
+    assert await relaygram.media.get(photo.id) == photo
+    text = await relaygram.media.add(b"just text", file_name="note.txt")
+    assert (text.kind, text.file_name) == ("document", "note.txt")
+    with pytest.raises(InvalidError, match="not public"):
+        await relaygram.media.add_by_url("http://127.0.0.1/x.png")
+    with pytest.raises(FileNotFoundError):
+        await relaygram.media.add("no/such/file.png")
+    saved = await relaygram.campaigns.replace_steps(
+        campaign_id,
+        [
+            {"body": "One", "attachments": [photo.id], "followups": [{"after_hours": 0.5, "body": "Well?"}]},
+            {"body": "Two {{first_name}}", "delay_seconds": 3600},
+        ],
+    )
+    assert [(step.position, step.delay_seconds, step.attachments) for step in saved] == [
+        (0, 0, [photo.id]),
+        (1, 3600, []),
+    ]
+    assert await relaygram.campaigns.steps(campaign_id) == saved
+    assert await relaygram.campaigns.replace_steps(campaign_id, saved) == saved
+    _, etag = await relaygram.campaigns.get_with_etag(campaign_id)
+    assert len(await relaygram.campaigns.replace_steps(campaign_id, saved[:1], if_match=etag)) == 1
+    with pytest.raises(PreconditionFailedError):
+        await relaygram.campaigns.replace_steps(campaign_id, [], if_match=etag)
+    preview = await relaygram.campaigns.preview(campaign_id, step=0, contact={"first_name": "Jane"})
+    assert (preview.text, preview.limit, preview.attachments) == ("One", 1024, [photo.id])
+    test = await relaygram.campaigns.test(campaign_id, step=0, handle="@jane_doe")
+    assert test.body == "One"
+
+
+async def test_a_disabled_account_is_connected_again(relaygram: Relaygram, api: Api) -> None:
+    account_id = await api.account()
+    with pytest.raises(ConflictError, match="active"):
+        await relaygram.accounts.connect_again(account_id, phone="+4915190000002")
+    await api.account_becomes(account_id, "disabled")
+    account = await relaygram.accounts.connect_again(account_id, phone="+4915190000002")
+    assert (account.id, account.status) == (account_id, "new")

@@ -24,9 +24,11 @@ from relaygram_client.models.campaigns import Campaign, QuietHours
 from relaygram_client.models.contacts import Import, ImportedLineError, Sender
 from relaygram_client.models.identity import LoggedIn, Me, NewToken, OwnToken, Token, User, Workspace
 from relaygram_client.models.logs import LogError, LogRow
+from relaygram_client.models.media import MediaFile
 from relaygram_client.models.people import Erasure, Suppressed, Suppression
 from relaygram_client.models.previews import CampaignTest, Preview, PreviewedFor
 from relaygram_client.models.stats import CampaignStats, CodeCount, Counts, MinuteCount
+from relaygram_client.models.steps import FollowUp, Step
 from relaygram_client.paging import Listing, Page
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "ConflictError",
     "Counts",
     "Erasure",
+    "FollowUp",
     "ForbiddenError",
     "Import",
     "ImportFailedError",
@@ -50,6 +53,7 @@ __all__ = [
     "LogRow",
     "LoggedIn",
     "Me",
+    "MediaFile",
     "MinuteCount",
     "NewToken",
     "NoAnswerError",
@@ -64,6 +68,7 @@ __all__ = [
     "Relaygram",
     "RelaygramError",
     "Sender",
+    "Step",
     "Suppressed",
     "Suppression",
     "TelegramAccount",

@@ -30,6 +30,14 @@ class AccountOptions(TypedDict, total=False):
     proxy: str | None
 
 
+class Credential(TypedDict, total=False):
+    """One of them, as it suits the account's kind."""
+
+    phone: str | None
+    bot_token: str | None
+    session_string: str | None
+
+
 class AccountChanges(TypedDict, total=False):
     """Those given change."""
 
@@ -63,6 +71,10 @@ class Accounts:
     async def connect_bot(self, bot_token: str, **options: Unpack[AccountOptions]) -> TelegramAccount:
         """A bot by the token that BotFather gave."""
         return await self._connect({"kind": "bot", "bot_token": bot_token, **options})
+
+    async def connect_again(self, account_id: int, **credential: Unpack[Credential]) -> TelegramAccount:
+        """Log a disabled account in anew, under the same id; its campaigns go on when it is active."""
+        return await self._step(account_id, "connect", {**credential})
 
     async def enter_code(self, account_id: int, code: str) -> TelegramAccount:
         """The code that Telegram sent to the account."""
@@ -98,7 +110,7 @@ class Accounts:
     async def _connect(self, body: dict[str, object]) -> TelegramAccount:
         return one(TelegramAccount, await self._transport.call("POST", "/telegram-accounts", json=body))
 
-    async def _step(self, account_id: int, step: str, body: dict[str, str] | None) -> TelegramAccount:
+    async def _step(self, account_id: int, step: str, body: dict[str, object] | None) -> TelegramAccount:
         return one(TelegramAccount, await self._transport.call("POST", f"{_path(account_id)}/{step}", json=body))
 
 

@@ -1,9 +1,9 @@
 """Campaigns: making, reading, changing and deleting them, and their life: start, pause, stop."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypedDict, Unpack
+from typing import Any, Required, TypedDict, Unpack
 from uuid import UUID
 
 from relaygram_client.logs import LogFilter, Logs
@@ -11,7 +11,8 @@ from relaygram_client.models.campaigns import Campaign, CampaignStatus, Mode
 from relaygram_client.models.logs import LogRow
 from relaygram_client.models.previews import CampaignTest, Preview
 from relaygram_client.models.stats import CampaignStats
-from relaygram_client.paging import Listing, one
+from relaygram_client.models.steps import Step
+from relaygram_client.paging import Listing, one, several
 from relaygram_client.transport import Transport, as_text
 
 _UNDECIDED = frozenset({"queued", "sending", "retrying", "deferred"})
@@ -35,6 +36,7 @@ class CampaignOptions(TypedDict, total=False):
     reference: str | None
     entity_id: str | None
     application_id: str | None
+    attachments: list[int]
 
 
 class CampaignChanges(CampaignOptions, total=False):
@@ -44,6 +46,24 @@ class CampaignChanges(CampaignOptions, total=False):
     mode: Mode
     telegram_account_id: int
     body: str
+
+
+class FollowUpGiven(TypedDict):
+    """A further text for those who have not replied so long after the step."""
+
+    after_hours: float
+    body: str
+
+
+class StepGiven(TypedDict, total=False):
+    """A step as it is to be: who it was by `step_id`, else by its position; in the list's order without `position`."""
+
+    body: Required[str]
+    step_id: int | None
+    position: int | None
+    delay_seconds: int
+    attachments: list[int]
+    followups: Sequence[FollowUpGiven]
 
 
 class TestPerson(TypedDict, total=False):
@@ -110,6 +130,18 @@ class Campaigns:
         """End it for good; queued sends are discarded."""
         return await self._move(campaign_id, "stop", if_match)
 
+    async def steps(self, campaign_id: int) -> Sequence[Step]:
+        """Its messages in order; without any it sends its body."""
+        return several(Step, await self._transport.call("GET", f"{_path(campaign_id)}/steps"))
+
+    async def replace_steps(
+        self, campaign_id: int, steps: Sequence[StepGiven | Step], *, if_match: str | None = None
+    ) -> Sequence[Step]:
+        """Put this list in place of the steps; `if_match` is the campaign's ETag."""
+        body = {"steps": [step.as_json() if isinstance(step, Step) else dict(step) for step in steps]}
+        path = f"{_path(campaign_id)}/steps"
+        return several(Step, await self._transport.call("PUT", path, json=body, if_match=if_match))
+
     async def stats(self, campaign_id: int) -> CampaignStats:
         """Counts, codes, the rate of the last minutes, and an estimated end."""
         return one(CampaignStats, await self._transport.call("GET", f"{_path(campaign_id)}/stats"))
@@ -121,14 +153,20 @@ class Campaigns:
         sender_id: int | None = None,
         contact: Mapping[str, str | float | None] | None = None,
         body: str | None = None,
+        step: int | None = None,
     ) -> Preview:
-        """The text (or `body`) as a contact gets it, or a person with these columns; else the first contact."""
-        given = _given({"sender_id": sender_id, "contact": contact, "body": body})
-        return one(Preview, await self._transport.call("POST", f"{_path(campaign_id)}/preview", json=given))
+        """The text (or `body`) as a contact gets it, or a person with these columns; else the first contact.
 
-    async def test(self, campaign_id: int, **person: Unpack[TestPerson]) -> CampaignTest:
+        `step` is the position in the campaign's sequence.
+        """
+        given = _given({"sender_id": sender_id, "contact": contact, "body": body})
+        path = f"{_path(campaign_id)}/preview"
+        return one(Preview, await self._transport.call("POST", path, query={"step": step}, json=given))
+
+    async def test(self, campaign_id: int, *, step: int | None = None, **person: Unpack[TestPerson]) -> CampaignTest:
         """Send the text once to a contact or to anybody; counts nowhere. `wait_for_test` tells what became of it."""
-        return one(CampaignTest, await self._transport.call("POST", f"{_path(campaign_id)}/test", json={**person}))
+        path = f"{_path(campaign_id)}/test"
+        return one(CampaignTest, await self._transport.call("POST", path, query={"step": step}, json={**person}))
 
     async def get_test(self, campaign_id: int, job_id: str) -> CampaignTest:
         """What became of a test send."""

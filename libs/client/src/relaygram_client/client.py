@@ -11,6 +11,7 @@ from relaygram_client.campaigns import Campaigns
 from relaygram_client.contacts import Contacts
 from relaygram_client.imports import Imports
 from relaygram_client.logs import Logs
+from relaygram_client.media import Media
 from relaygram_client.people import People
 from relaygram_client.retries import RetryPolicy
 from relaygram_client.session import Session
@@ -46,6 +47,7 @@ class Relaygram:
         self.logs = Logs(self._transport)
         self.campaigns = Campaigns(self._transport, self.logs)
         self.contacts = Contacts(self._transport)
+        self.media = Media(self._transport)
         self.imports = Imports(self._transport)
         self.suppressions = Suppressions(self._transport)
         self.people = People(self._transport)

@@ -83,6 +83,11 @@ def one(shape: type[Thing], content: Any) -> Thing:
     return understood(shape, _of_envelope(content, dict))
 
 
+def several(shape: type[Thing], content: Any) -> list[Thing]:
+    """The things in an answer's envelope."""
+    return [understood(shape, data) for data in _of_envelope(content, list)]
+
+
 def _of_envelope(content: Any, kind: type) -> Any:
     if not isinstance(content, dict) or not isinstance(content.get("data"), kind):
         raise UnexpectedAnswerError("the answer has no `data` as Relaygram's API gives it")

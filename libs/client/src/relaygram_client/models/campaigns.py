@@ -46,3 +46,5 @@ class Campaign(Shape):
     entity_id: str | None
     application_id: str | None
     attachments: list[int]
+    #: Why its schedule passed without a start.
+    misfire: str | None

@@ -45,6 +45,9 @@ class Preview(Shape):
     problem: str | None
     sender_id: int | None
     contact: PreviewedFor
+    #: Which text of the campaign it is, from 0.
+    step: int
+    attachments: list[int]
 
 
 class CampaignTest(Shape):
