@@ -28,3 +28,10 @@ async def quiet_line(provisioned_nats: NatsServer, database: Database) -> AsyncI
         log_writer(provisioned_nats.url, database.log_writer),
     ):
         yield around
+
+
+@pytest.fixture
+async def alone(quiet_line: Outside, provisioned_nats: NatsServer, database: Database) -> AsyncIterator[Outside]:
+    """The same, with a dispatcher for one test."""
+    async with dispatcher(provisioned_nats.url, database.dispatcher):
+        yield quiet_line
