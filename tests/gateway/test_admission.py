@@ -111,6 +111,37 @@ async def test_who_has_replied_gets_no_further_step(world: World, gateway: Gatew
     assert codes == ["REPLIED", "REPLIED", None, None]
 
 
+async def test_who_is_found_only_by_phone_is_judged_by_what_is_known_then(
+    world: World, gateway: GatewayProcess
+) -> None:
+    account = await world.account()
+    await at_work(world, account)
+    phones = ["+4918200000001", "+4918200000002", "+4918200000003"]
+    people = [await world.sandbox.person(phone=phone) for phone in phones]
+    campaign = await world.campaign(account)
+    contacts = [
+        await world.sql.fetchval(
+            "insert into control.contacts (workspace_id, campaign_id, phone_sealed, phone_hash)"
+            " values ($1, $2, $3, $4) returning id",
+            world.workspace, campaign, world.sealer.seal(phone, owner=f"contact-phone:{campaign}"),
+            world.sealer.fingerprint(phone),
+        )
+        for phone in phones
+    ]  # fmt: skip
+    await world.sql.execute(
+        "insert into control.suppressions (workspace_id, telegram_user_id, reason) values ($1, $2, 'opted out')",
+        world.workspace, people[0]["id"],
+    )  # fmt: skip
+    await write(world, people[1], account, "please stop")
+    await all_told(world, account, {"please stop"})
+    jobs = world.jobs(account, campaign, contacts)
+    await world.publish(jobs)
+    await eventually(lambda: len(world.final(jobs)) == 2)
+    events = world.final(jobs)
+    assert [events[job.job_id].state.value for job in (jobs[0], jobs[2])] == ["discarded", "sent"]
+    assert {one["to_id"] for one in await world.accepted(account)} == {people[2]["id"]}
+
+
 @pytest.mark.parametrize("by_handle", [True, False])
 async def test_an_undecided_stop_holds_up_that_person_and_nobody_else(
     world: World, gateway: GatewayProcess, by_handle: bool

@@ -263,6 +263,17 @@ class Ledger:
             ("keep_chats", [one.job_id for one in found], [one.peer.user_id for one in found]),
         )
 
+    async def to_judge_anew(self, found: Sequence[FoundPeer]) -> set[int]:
+        """Who of these people has written to the account, or is suppressed under what is known only now."""
+        rows = await self._pool.fetch(
+            _sql["to_judge_anew"],
+            self._account_id,
+            self._workspace_id,
+            [one.peer.user_id for one in found],
+            [one.handle for one in found],
+        )
+        return {row["telegram_user_id"] for row in rows}
+
     async def forget_peer(self, user_id: int) -> None:
         """What is known of this person is out of date."""
         await self._fenced(("forget_peer", self._account_id, user_id))

@@ -1,9 +1,9 @@
 """Finds people on Telegram: by handle, else by phone. Has its own, slower limit and holds up nobody else."""
 
 import asyncio
-import functools
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -133,7 +133,7 @@ class Resolver:
         held.answer = answer
         held.sent_at = now
         self._in_flight[held] = None
-        answer.add_done_callback(functools.partial(self._answered, held, how))
+        answer.add_done_callback(partial(self._answered, held, how))
 
     def _phone_request(self, held: Held) -> Any:
         return import_request(self._work.tools.phone_of(held.line.contact_phone_sealed or b"", held.job.campaign_id))
@@ -195,12 +195,27 @@ class Resolver:
             self._wanted.clear()
             while self._found:
                 batch = self._found[:500]
-                await self._work.insist(lambda batch=batch: self._work.ledger.keep_peers([f for _, f in batch]))  # type: ignore[misc]
+                anew = await self._work.insist(partial(self._store, [found for _, found in batch]))
                 self._found = self._found[len(batch) :]
-                for held, _ in batch:
-                    self._on_found(held)
+                for held, found in batch:
+                    if found.peer.user_id in anew and held.on_absent is None:
+                        self._work.in_background(self._admit_anew(held))
+                    else:
+                        self._on_found(held)
                 self._wire.pump()
                 self._work.wake.set()
+
+    async def _store(self, found: Sequence[FoundPeer]) -> set[int]:
+        """Returns those of whom more is known now than when their messages were admitted."""
+        ledger = self._work.ledger
+        await ledger.keep_peers(found)
+        return await ledger.to_judge_anew(found)
+
+    async def _admit_anew(self, held: Held) -> None:
+        """By phone nobody could tell that it is the person who wrote, or who wants no messages."""
+        if held.never_left:
+            await self._work.insist(partial(self._work.ledger.withdraw, [held.job.job_id]))
+        self._work.admit_again(held)
 
     def link_lost(self) -> None:
         """Asking again does no harm."""

@@ -130,6 +130,14 @@ update telegram.sends s set telegram_user_id = c.chat
   from unnest($1::uuid[], $2::int8[]) as c (job_id, chat)
  where s.job_id = c.job_id and s.state = 'sending';
 
+-- name: to_judge_anew
+-- People whom admission did not know by their Telegram id yet, and who have written or are suppressed.
+select f.telegram_user_id
+  from unnest($3::int8[], $4::text[]) as f (telegram_user_id, handle)
+ where exists (select from telegram.last_inbound i where i.account_id = $1 and i.telegram_user_id = f.telegram_user_id)
+    or exists (select from control.suppressions x where x.workspace_id = $2
+                and (x.telegram_user_id = f.telegram_user_id or x.handle = f.handle));
+
 -- name: forget_peer
 -- What the account knew of this person is out of date.
 delete from telegram.peers where account_id = $1 and telegram_user_id = $2;
