@@ -11,6 +11,7 @@ from relaygram_cli.commands import (
     campaigns,
     contacts,
     logs,
+    media,
     people,
     session,
     suppressions,
@@ -55,6 +56,7 @@ app.command(rich_help_panel=_API)(session.whoami)
 for name, noun in (
     ("accounts", accounts),
     ("campaigns", campaigns),
+    ("media", media),
     ("contacts", contacts),
     ("suppressions", suppressions),
     ("people", people),

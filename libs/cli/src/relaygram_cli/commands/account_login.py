@@ -14,7 +14,7 @@ from relaygram_cli.prompts import asked, secret
 
 if TYPE_CHECKING:
     from relaygram_client import Relaygram, TelegramAccount
-    from relaygram_client.accounts import AccountOptions
+    from relaygram_client.accounts import AccountOptions, Credential
 
 _SECONDS = 60.0
 _STEP_SECONDS = 8.0
@@ -24,38 +24,53 @@ _SETTLED = ("code_required", "password_required", "active", "backing_off", "disa
 _MOST_TRIES = 5
 
 
+_Phone = Annotated[str | None, typer.Option(help="A person's account: its number, like +4915112345678.")]
+_Bot = Annotated[bool, typer.Option("--bot", help="A bot; its token is asked for.")]
+_Session = Annotated[bool, typer.Option("--session", help="A Telethon StringSession; it is asked for.")]
+_SecretStdin = Annotated[
+    bool, typer.Option("--secret-stdin", help="Read the bot's token or the session from standard input.")
+]
+_Wait = Annotated[bool, typer.Option(help="Wait, and ask for code and password, until it is active.")]
+
+
 def connect(
-    phone: Annotated[str | None, typer.Option(help="A person's account: its number, like +4915112345678.")] = None,
-    bot: Annotated[bool, typer.Option("--bot", help="A bot; its token is asked for.")] = False,
-    session: Annotated[bool, typer.Option("--session", help="A Telethon StringSession; it is asked for.")] = False,
+    phone: _Phone = None,
+    bot: _Bot = False,
+    session: _Session = False,
     name: Annotated[str | None, typer.Option(help="What to call the account here.")] = None,
     api_id: Annotated[int | None, typer.Option(min=1, help="An application of its own at my.telegram.org.")] = None,
     api_hash: Annotated[str | None, typer.Option(envvar="RELAYGRAM_ACCOUNT_API_HASH", help="Its hash.")] = None,
     proxy: Annotated[
         str | None, typer.Option(envvar="RELAYGRAM_ACCOUNT_PROXY", help="Like socks5://user:secret@host:1080.")
     ] = None,
-    secret_stdin: Annotated[
-        bool, typer.Option("--secret-stdin", help="Read the bot's token or the session from standard input.")
-    ] = False,
-    wait: Annotated[bool, typer.Option(help="Wait, and ask for code and password, until it is active.")] = True,
+    secret_stdin: _SecretStdin = False,
+    wait: _Wait = True,
     as_json: Json = False,
 ) -> None:
     """Connect a Telegram account: by phone (it gets a code), by a bot's token, or by a session."""
-    if [phone is not None, bot, session].count(True) != 1:
-        raise typer.BadParameter("give exactly one of --phone, --bot, --session")
+    credential = _credential(phone, is_bot=bot, is_session=session, from_stdin=secret_stdin)
     options: AccountOptions = {"name": name}
     if api_id is not None or api_hash is not None:
         options.update({"api_id": api_id, "api_hash": api_hash})
     if proxy is not None:
         options["proxy"] = proxy
-    account = _begun(phone, options, is_bot=bot, from_stdin=secret_stdin)
-    if wait:
-        if sys.stderr.isatty():
-            note("Waiting for Telegram …")
-        account = ask(lambda r: _settled(r, account.id))
-        if sys.stdin.isatty():
-            account = _finished(account)
-    _tell(account, as_json=as_json)
+    account = ask(lambda r: _begun(r, credential, options))
+    _tell(_seen_through(account) if wait else account, as_json=as_json)
+
+
+def connect_again(
+    account: AccountId,
+    phone: _Phone = None,
+    bot: _Bot = False,
+    session: _Session = False,
+    secret_stdin: _SecretStdin = False,
+    wait: _Wait = True,
+    as_json: Json = False,
+) -> None:
+    """Log a disabled account in anew, under the same number; its campaigns go on when it is active."""
+    credential = _credential(phone, is_bot=bot, is_session=session, from_stdin=secret_stdin)
+    begun = ask(lambda r: r.accounts.connect_again(account, **credential))
+    _tell(_seen_through(begun) if wait else begun, as_json=as_json)
 
 
 def code(
@@ -85,15 +100,32 @@ def resend_code(account: AccountId, as_json: Json = False) -> None:
     _tell(ask(lambda r: r.accounts.resend_code(account)), as_json=as_json)
 
 
-def _begun(phone: str | None, options: "AccountOptions", *, is_bot: bool, from_stdin: bool) -> "TelegramAccount":
+def _credential(phone: str | None, *, is_bot: bool, is_session: bool, from_stdin: bool) -> "Credential":
+    """What the account is connected with; secrets are asked for."""
+    if [phone is not None, is_bot, is_session].count(True) != 1:
+        raise typer.BadParameter("give exactly one of --phone, --bot, --session")
     if phone is not None:
-        number = phone
-        return ask(lambda r: r.accounts.connect_phone(number, **options))
-    question = "Bot token" if is_bot else "Session string"
-    given = secret(question, from_stdin=from_stdin, option="--secret-stdin")
+        return {"phone": phone}
     if is_bot:
-        return ask(lambda r: r.accounts.connect_bot(given, **options))
-    return ask(lambda r: r.accounts.connect_session(given, **options))
+        return {"bot_token": secret("Bot token", from_stdin=from_stdin, option="--secret-stdin")}
+    return {"session_string": secret("Session string", from_stdin=from_stdin, option="--secret-stdin")}
+
+
+async def _begun(relaygram: "Relaygram", credential: "Credential", options: "AccountOptions") -> "TelegramAccount":
+    match credential:
+        case {"phone": str(phone)}:
+            return await relaygram.accounts.connect_phone(phone, **options)
+        case {"bot_token": str(token)}:
+            return await relaygram.accounts.connect_bot(token, **options)
+    return await relaygram.accounts.connect_session(credential["session_string"] or "", **options)
+
+
+def _seen_through(account: "TelegramAccount") -> "TelegramAccount":
+    """Wait for what Telegram says, and ask the person what it asks for."""
+    if sys.stderr.isatty():
+        note("Waiting for Telegram …")
+    account = ask(lambda r: _settled(r, account.id))
+    return _finished(account) if sys.stdin.isatty() else account
 
 
 def _finished(account: "TelegramAccount") -> "TelegramAccount":

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Telegram accounts that send: connect them, and set their limits.")
 app.command()(account_login.connect)
+app.command()(account_login.connect_again)
 app.command()(account_login.code)
 app.command()(account_login.password)
 app.command()(account_login.resend_code)

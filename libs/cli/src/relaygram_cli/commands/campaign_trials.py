@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from relaygram_client.campaigns import TestPerson
 
 _Contact = Annotated[int | None, typer.Option(min=1, help="Number of a contact of the campaign.")]
+_Step = Annotated[int | None, typer.Option(min=0, help="Which step of its sequence, from 0.")]
 _SECONDS = 60.0
 _STATS: "list[Column[CampaignStats]]" = [
     Column("contacts", lambda s: s.counts.total_contacts),
@@ -32,11 +33,12 @@ def preview(
     contact: _Contact = None,
     with_columns: With = None,
     text: Annotated[str | None, typer.Option("--text", help="Try this text instead of the campaign's.")] = None,
+    step: _Step = None,
     as_json: Json = False,
 ) -> None:
     """Show the text as one person gets it: a contact, somebody made up, or else the first contact."""
     person = columns(with_columns) or None
-    found = ask(lambda r: r.campaigns.preview(campaign, sender_id=contact, contact=person, body=text))
+    found = ask(lambda r: r.campaigns.preview(campaign, sender_id=contact, contact=person, body=text, step=step))
     if as_json:
         print_json(found.as_json())
         return
@@ -53,6 +55,7 @@ def send_test(
     to: Annotated[str | None, typer.Argument(help="A handle, a phone with +, or a Telegram id.")] = None,
     contact: _Contact = None,
     with_columns: With = None,
+    step: _Step = None,
     wait: Annotated[bool, typer.Option(help="Wait until it is sent or has failed.")] = True,
     as_json: Json = False,
 ) -> None:
@@ -67,7 +70,7 @@ def send_test(
         person["last_name"] = given.pop("last_name")
     if given:
         person["columns"] = given
-    done = ask(lambda r: _tested(r, campaign, person, wait=wait))
+    done = ask(lambda r: _tested(r, campaign, person, step, wait=wait))
     if as_json:
         print_json(done.as_json())
     where = f" to {done.destination}" if done.destination else ""
@@ -88,8 +91,10 @@ def stats(campaign: CampaignId, as_json: Json = False) -> None:
         )
 
 
-async def _tested(relaygram: "Relaygram", campaign_id: int, person: "TestPerson", *, wait: bool) -> "CampaignTest":
-    begun = await relaygram.campaigns.test(campaign_id, **person)
+async def _tested(
+    relaygram: "Relaygram", campaign_id: int, person: "TestPerson", step: int | None, *, wait: bool
+) -> "CampaignTest":
+    begun = await relaygram.campaigns.test(campaign_id, step=step, **person)
     if not wait:
         return begun
     return await relaygram.campaigns.wait_for_test(campaign_id, begun.job_id, timeout_seconds=_SECONDS)

@@ -19,11 +19,12 @@ COLUMNS: "list[Column[Campaign]]" = [
 ]
 _FIELDS: "list[Column[Campaign]]" = [
     *COLUMNS[:4],
-    Column("reason", lambda c: c.status_reason),
+    Column("reason", lambda c: c.status_reason or c.misfire),
     Column("waiting for", lambda c: c.waiting_for),
     Column("account", lambda c: c.telegram_account_id),
     Column("keyword", lambda c: c.trigger_keyword),
     Column("text", lambda c: c.body),
+    Column("media", lambda c: c.attachments),
     Column("contacts", lambda c: c.total_contacts),
     Column("sent", lambda c: f"{c.sent_count} ({c.read_count} read, {c.reply_count} replied)"),
     Column("failed", lambda c: c.failed_count),

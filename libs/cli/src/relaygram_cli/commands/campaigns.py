@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from relaygram_cli.asking import ask
-from relaygram_cli.commands import campaign_drafts, campaign_trials
+from relaygram_cli.commands import campaign_drafts, campaign_steps, campaign_trials
 from relaygram_cli.commands.campaign_view import COLUMNS, show_campaign
 from relaygram_cli.options import CampaignId, Json, Limit, Yes
 from relaygram_cli.output import note, print_json, print_things, taken
@@ -20,6 +20,7 @@ app.command()(campaign_drafts.update)
 app.command()(campaign_trials.preview)
 app.command("test")(campaign_trials.send_test)
 app.command()(campaign_trials.stats)
+app.add_typer(campaign_steps.app, name="steps")
 
 Status = Literal["draft", "running", "paused", "completed", "stopped"]
 Mode = Literal["broadcast", "auto_reply"]
