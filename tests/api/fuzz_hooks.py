@@ -16,6 +16,8 @@ _NEEDS = {
     "enter_telegram_code": ("account_id", 3),
     "resend_telegram_code": ("account_id", 3),
     "enter_telegram_password": ("account_id", 4),
+    "reconnect_telegram_account": ("account_id", 6),
+    "replace_steps": ("campaign_id", 2),
     "pause_campaign": ("campaign_id", 1),
     "test_campaign": ("campaign_id", 1),
 }

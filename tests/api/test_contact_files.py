@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from relaygram_api.core.addresses import normal_handle, normal_phone, normal_user_id
 from relaygram_api.core.contact_file import FileError, Record, csv_records, read_header
-from relaygram_api.core.contact_rows import LineError, Person, check_record, json_record
+from relaygram_api.core.contact_rows import Person, check_record, json_record
+from relaygram_api.core.record_checks import LineError
 from relaygram_api.core.spreadsheets import harmless
 
 ZONES = frozenset({"Europe/Berlin", "UTC"})

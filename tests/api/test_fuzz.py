@@ -30,7 +30,8 @@ _BOUNDED = ("--generation-deterministic", "--max-examples", "8", "--no-shrink")
 
 @pytest.fixture(scope="module")
 async def target(database: Database, provisioned_nats: NatsServer) -> AsyncIterator[Process]:
-    async with served_api(database, provisioned_nats.url, RELAYGRAM_LOGIN_FAILURES_PER_MINUTE="10000") as running:
+    limits = {"RELAYGRAM_LOGIN_FAILURES_PER_MINUTE": "10000", "RELAYGRAM_MEDIA_FETCH_SECONDS": "2"}
+    async with served_api(database, provisioned_nats.url, **limits) as running:
         headers = {"Authorization": f"Bearer {running.token}"}
         async with httpx.AsyncClient(base_url=f"{running.url}/api/v1", headers=headers) as client:
             await _populate(client, database)
@@ -59,10 +60,13 @@ async def _populate(client: httpx.AsyncClient, database: Database) -> None:
         (await client.post("/campaigns", json=campaign)).raise_for_status()
         people = {"contacts": [{"handle": f"person_{one}", "first_name": "Jane"} for one in range(5)]}
         (await client.post(f"/campaigns/{number}/contacts", json=people)).raise_for_status()
+    (await client.post("/telegram-accounts", json={"kind": "user", "phone": "+4915112345606"})).raise_for_status()
+    (await client.post("/media", files={"file": ("note.txt", b"hello")})).raise_for_status()
     gateway = await asyncpg.connect(database.gateway, server_settings={"relaygram.workspace_id": "*"})
     workspace = await gateway.fetchval("select workspace_id from control.telegram_accounts limit 1")
     move = "select outcome from control.account_transition($1, $2, $3, null)"
-    for account_id, status in ((1, "active"), (2, "active"), (3, "code_required"), (4, "password_required")):
+    states = {1: "active", 2: "active", 3: "code_required", 4: "password_required", 6: "disabled"}
+    for account_id, status in states.items():
         assert await gateway.fetchval(move, workspace, account_id, status) == "changed"
     await gateway.close()
     await eventually(lambda: _is_started(client), 20)

@@ -9,7 +9,8 @@ import orjson
 from relaygram_api.core import copy_text
 from relaygram_api.core.contact_columns import ContactColumns, check_columns, of_people
 from relaygram_api.core.contact_file import NAMED_COLUMNS, Header, Record, csv_record, csv_rows, first_line, read_header
-from relaygram_api.core.contact_rows import LineError, Person, check_record, json_record
+from relaygram_api.core.contact_rows import Person, check_record, json_record
+from relaygram_api.core.record_checks import LineError
 from relaygram_common.security.sealing import Sealer
 
 _BLOCK = 25_000

@@ -6,7 +6,7 @@ from typing import Any
 
 from relaygram_api.adapters.pg_erased import ErasedPeople
 from relaygram_api.adapters.pg_workspace import Connection, Database, sql
-from relaygram_api.core.contact_rows import LineError
+from relaygram_api.core.record_checks import LineError
 from relaygram_common.security.sealing import Sealer
 
 CONTACT_COLUMNS = (

@@ -4,13 +4,12 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from relaygram_api.core.addresses import normal_handle, normal_phone, normal_user_id
-from relaygram_api.core.contact_file import ADDRESS_COLUMNS, NAMED_COLUMNS, Record
+from relaygram_api.core.contact_file import NAMED_COLUMNS, Record
+from relaygram_api.core.record_checks import LineError, bounded, record_errors
 
 LONGEST_NAME: Final = 255
 LONGEST_VALUE: Final = 4096
 _MOST_TAGS: Final = 100
-_SHOWN: Final = 200
 
 
 @dataclass(slots=True)
@@ -28,48 +27,18 @@ class Person:
     columns: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class LineError:
-    """Why a line was not taken. `column` is empty when it is about the line as a whole."""
-
-    line: int
-    column: str
-    value: str | None
-    reason: str
-
-
 def check_record(record: Record, time_zones: Set[str]) -> Person | list[LineError]:
     """The person of a line, or everything that is wrong with it."""
-    if record.problem:
-        return [LineError(record.line, "", None, record.problem)]
-    person, errors = Person(record.line), list[LineError]()
-    for column, raw in record.values.items():
-        value = raw.strip()
-        if not value:
-            continue
-        try:
-            _put(person, column, value, time_zones)
-        except ValueError as error:
-            errors.append(LineError(record.line, column, shown(raw), str(error)))
-    if not errors and (person.telegram_user_id, person.handle, person.phone) == (None, None, None):
-        errors.append(LineError(record.line, "", None, f"has none of {', '.join(ADDRESS_COLUMNS)}"))
-    return errors or person
+    person = Person(record.line)
+    return record_errors(record, person, lambda column, value: _put(person, column, value, time_zones)) or person
 
 
 def _put(person: Person, column: str, value: str, time_zones: Set[str]) -> None:
-    if "\0" in value:
-        raise ValueError("contains the character NUL")
     match column:
-        case "telegram_user_id":
-            person.telegram_user_id = normal_user_id(value)
-        case "handle":
-            person.handle = normal_handle(value)
-        case "phone":
-            person.phone = normal_phone(value)
         case "first_name":
-            person.first_name = _bounded(value, LONGEST_NAME)
+            person.first_name = bounded(value, LONGEST_NAME)
         case "last_name":
-            person.last_name = _bounded(value, LONGEST_NAME)
+            person.last_name = bounded(value, LONGEST_NAME)
         case "tags":
             person.tags = normal_tags(value)
         case "time_zone":
@@ -77,13 +46,7 @@ def _put(person: Person, column: str, value: str, time_zones: Set[str]) -> None:
                 raise ValueError("is not an IANA time zone, such as Europe/Berlin")
             person.time_zone = value
         case _:
-            person.columns[column] = _bounded(value, LONGEST_VALUE)
-
-
-def _bounded(value: str, most: int) -> str:
-    if len(value) > most:
-        raise ValueError(f"is longer than {most} characters")
-    return value
+            person.columns[column] = bounded(value, LONGEST_VALUE)
 
 
 def normal_tags(value: str) -> list[str]:
@@ -92,11 +55,6 @@ def normal_tags(value: str) -> list[str]:
     if len(tags) > _MOST_TAGS or any(len(tag) > LONGEST_NAME for tag in tags):
         raise ValueError(f"has more than {_MOST_TAGS} tags, or one longer than {LONGEST_NAME} characters")
     return tags
-
-
-def shown(value: str) -> str:
-    """A rejected value as the report shows it: cut, and without what PostgreSQL can not hold."""
-    return value[:_SHOWN].replace("\0", "\ufffd")
 
 
 def json_record(number: int, item: Any) -> Record:

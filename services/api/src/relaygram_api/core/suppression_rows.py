@@ -4,9 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from relaygram_api.core.addresses import normal_handle, normal_phone, normal_user_id
 from relaygram_api.core.contact_file import ADDRESS_COLUMNS, FileError, Record, csv_records, first_line, read_header
-from relaygram_api.core.contact_rows import LineError, shown
+from relaygram_api.core.record_checks import LineError, bounded, record_errors
 
 COLUMNS: Final = (*ADDRESS_COLUMNS, "reason")
 DEFAULT_REASON: Final = "manual"
@@ -26,37 +25,14 @@ class Listed:
 
 def check_listed(record: Record) -> Listed | list[LineError]:
     """The person of a line, or everything that is wrong with it."""
-    if record.problem:
-        return [LineError(record.line, "", None, record.problem)]
-    listed, errors = Listed(), list[LineError]()
-    for column, raw in record.values.items():
-        value = raw.strip()
-        if value:
-            try:
-                _put(listed, column, value)
-            except ValueError as error:
-                errors.append(LineError(record.line, column, shown(raw), str(error)))
-    if not errors and (listed.telegram_user_id, listed.handle, listed.phone) == (None, None, None):
-        errors.append(LineError(record.line, "", None, f"has none of {', '.join(ADDRESS_COLUMNS)}"))
-    return errors or listed
+    listed = Listed()
 
-
-def _put(listed: Listed, column: str, value: str) -> None:
-    if "\0" in value:
-        raise ValueError("contains the character NUL")
-    match column:
-        case "telegram_user_id":
-            listed.telegram_user_id = normal_user_id(value)
-        case "handle":
-            listed.handle = normal_handle(value)
-        case "phone":
-            listed.phone = normal_phone(value)
-        case "reason":
-            if len(value) > _LONGEST_REASON:
-                raise ValueError(f"is longer than {_LONGEST_REASON} characters")
-            listed.reason = value
-        case _:
+    def put(column: str, value: str) -> None:
+        if column != "reason":
             raise ValueError("is not a known field")
+        listed.reason = bounded(value, _LONGEST_REASON)
+
+    return record_errors(record, listed, put) or listed
 
 
 def json_listed(number: int, item: Any) -> Record:

@@ -11,8 +11,8 @@ from relaygram_api.answers import page_answer, seconds, written
 from relaygram_api.change import changing
 from relaygram_api.checked_route import PREFIX, CheckedRoute, caller_with, media_type, takes
 from relaygram_api.core.contact_file import FileError
-from relaygram_api.core.contact_rows import LineError
 from relaygram_api.core.cursors import CursorError, decode_cursor, encode_cursor, listing
+from relaygram_api.core.record_checks import LineError
 from relaygram_api.core.suppression_rows import (
     COLUMNS,
     MOST_PEOPLE,
