@@ -1,6 +1,7 @@
 """What people write is told: none lost, none under two ids, whatever breaks; and only what people write."""
 
 import asyncio
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -70,15 +71,18 @@ async def test_what_we_send_ourselves_is_not_told(world: World, gateway: Gateway
 async def test_a_lost_connection_loses_no_message(world: World, gateway: GatewayProcess) -> None:
     account = await world.account()
     await at_work(world, account)
-    (person,) = await world.people(1)
+    person, *people = await world.people(7)
     texts = [f"line {number}" for number in range(60)]
-    for start in range(0, 60, 10):
-        drop = {"name": "cut", "account_id": account.person["id"], "action": {"drop": "before"}, "times": 1}
-        await world.sandbox.post("/faults", {**drop, "method": "ping"})
-        await world.sandbox.post("/faults", {**drop, "name": "cut too", "method": "updates.getDifference"})
-        await write(world, person, account, *texts[start : start + 10])
-    await world.sandbox.request("DELETE", "/faults")
+    cut = {"name": "cut", "account_id": account.person["id"], "method": "messages.sendMessage", "times": 5}
+    await world.sandbox.post("/faults", {**cut, "action": {"drop": "before"}})
+    _, jobs = await world.broadcast(account, people)
+    for text in texts:
+        await write(world, person, account, text)
+    await world.settled(jobs, 30)
+    attempts = [one["outcome"] for one in await world.wire(account)]
+    assert attempts.count("dropped_before") == 5  # the connection was lost as often
     await all_told(world, account, set(texts))
+    await world.sandbox.request("DELETE", "/faults")
 
 
 async def test_a_difference_that_is_refused_is_asked_for_again(
@@ -150,3 +154,31 @@ async def test_nats_is_away_while_people_write(world: World, own_gateway: Callab
     await world.publisher.reconnected()
     await all_told(world, account, {"before", *texts}, 60)
     await gateway.stop()
+
+
+@pytest.mark.faults
+async def test_a_gateway_that_hung_tells_nothing_after_another_took_over(
+    world: World, own_gateway: Callable[..., GatewayProcess]
+) -> None:
+    """SIGSTOP with messages in hand, SIGCONT when another gateway runs the account."""
+    first, second = own_gateway(), own_gateway()
+    await first.start()
+    account = await world.account()
+    await at_work(world, account)
+    (person,) = await world.people(1)
+    texts = [f"over {number}" for number in range(60)]
+    await write(world, person, account, *texts[:20])
+    first.send(signal.SIGSTOP)
+    await write(world, person, account, *texts[20:40])
+    await second.start()
+    await all_told(world, account, set(texts[:40]), 30)
+    before = await world.sql.fetchval("select term from telegram.fences where account_id = $1", account.id)
+    count = len(await told(world, account))
+    first.send(signal.SIGCONT)
+    await eventually(lambda: "lease.run_out" in first.log_text() or "account.taken_over" in first.log_text())
+    assert len(await told(world, account)) == count
+    await write(world, person, account, *texts[40:])
+    await all_told(world, account, set(texts), 30)
+    assert before == await world.sql.fetchval("select term from telegram.fences where account_id = $1", account.id)
+    await first.stop()
+    await second.stop()
