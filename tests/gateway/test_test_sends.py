@@ -190,6 +190,7 @@ async def test_killed_between_telling_and_acknowledging_it_is_told_again(
     world: World, gateway: GatewayProcess, own_gateway: Callable[..., GatewayProcess]
 ) -> None:
     """PostgreSQL holds up the write that closes the test: its end was told, its job was not acknowledged."""
+    await gateway.stop()  # or it would run the account
     mine, account = own_gateway(), await world.account()
     campaign = await world.campaign(account, status="draft")
     (person,) = await world.people(1)

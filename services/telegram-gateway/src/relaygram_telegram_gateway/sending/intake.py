@@ -1,4 +1,4 @@
-"""Pulls jobs, no more than may be sent soon, admits them in batches and hands each to the part whose turn it is."""
+"""Admits jobs in batches and hands each to the part whose turn it is."""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,16 +11,14 @@ from relaygram_common.contracts.jobs import SendJob
 from relaygram_common.jetstream.acks import ack_all
 from relaygram_common.jetstream.dead_letters import dead_letter
 from relaygram_common.templates import text_for, text_problem
-from relaygram_telegram_gateway.adapters.nats_jobs import JobFeed
 from relaygram_telegram_gateway.adapters.pg_ledger import Admitted, Entry
-from relaygram_telegram_gateway.adapters.telethon_requests import SEND_MESSAGE
-from relaygram_telegram_gateway.core.turns import shares
 from relaygram_telegram_gateway.metrics import HELD_JOBS
 from relaygram_telegram_gateway.sending.allowance import Allowance
 from relaygram_telegram_gateway.sending.attachments import Attachments
 from relaygram_telegram_gateway.sending.giving_back import give_back
 from relaygram_telegram_gateway.sending.held import Held
 from relaygram_telegram_gateway.sending.lookups import Lookups
+from relaygram_telegram_gateway.sending.pulling import Puller
 from relaygram_telegram_gateway.sending.recorder import Recorder
 from relaygram_telegram_gateway.sending.resolver import Resolver
 from relaygram_telegram_gateway.sending.wire import Wire
@@ -55,9 +53,8 @@ class Intake:
         self._lookups = lookups
         self._attachments = attachments
         self._arrived: list[tuple[int, Msg]] = []
-        self.feeds: dict[int, JobFeed] = {}
-        self.settling: set[int] = set()  # campaigns that have ended, with messages whose outcome is open
         self.allowance = Allowance(work)
+        self.pulling = Puller(work, wire, recorder, resolver, attachments, self.allowance)
 
     def on_jobs(self, campaign_id: int, messages: Sequence[Msg]) -> None:
         """A feed hands over what arrived."""
@@ -70,7 +67,7 @@ class Intake:
         while True:
             work.wake.clear()
             if not work.stopping and work.link is not None and work.ended is None:
-                await self._pull()
+                await self.pulling.pull(len(self._arrived))
                 if self._wire.ready + self._resolver.busy > work.settings.max_in_flight:
                     await asyncio.sleep(_GATHER_SECONDS)  # the wire is busy: one admission of many costs less
                 await self._admit_what_came()
@@ -83,61 +80,19 @@ class Intake:
 
     async def _rest(self) -> None:
         try:
-            async with asyncio.timeout(_IDLE_SECONDS if self.feeds else 10 * _IDLE_SECONDS):
+            async with asyncio.timeout(_IDLE_SECONDS if self.pulling.feeds else 10 * _IDLE_SECONDS):
                 await self._work.wake.wait()
         except TimeoutError:
             return
 
-    def _budget(self) -> int:
-        """How many more jobs to have in hand."""
-        work, wire = self._work, self._wire
-        now, ahead = work.now(), work.settings.pull_ahead_seconds
-        if wire.blocks.wait_seconds(SEND_MESSAGE) > ahead:
-            return 0
-        free = work.settings.max_in_hand - len(work.held)
-        # Those whose person is being looked for, or whose file is being uploaded, hold up nobody else.
-        waiting = self._resolver.busy + self._attachments.busy
-        not_begun = len(work.held) - wire.in_flight - self._recorder.open - waiting
-        room = wire.window.room(now, ahead)
-        if room is not None:
-            free = min(free, room - not_begun)
-        left = self.allowance.left()
-        if left is not None:
-            free = min(free, left - len(self._arrived) - len(work.to_admit))
-        if wire.blocks.cold in ("half_open", "probing"):
-            free = min(free, 1 - not_begun)  # one message shows whether Telegram takes more
-        return max(0, free)
-
-    async def _pull(self) -> None:
-        states, wire = self._work.tools.states, self._wire
-        cold_is_closed = wire.blocks.cold == "closed"
-        feeds = [
-            feed
-            for feed in self.feeds.values()
-            if feed.campaign_id in self.settling
-            or (states.runs(feed.campaign_id) and (feed.campaign_id in wire.answering or not cold_is_closed))
-        ]
-        if not feeds:
-            return
-        budget = self._budget() - len(self._arrived)
-        # Without limits not for a handful at a time: each request is a message too.
-        fewest = 1 if self._is_limited() else max(1, self._work.settings.max_in_hand // (8 * len(feeds)))
-        for feed, share in zip(feeds, shares(budget, len(feeds)), strict=True):
-            missing = share - feed.requested
-            if missing >= fewest:
-                await feed.request(missing)
-
-    def _is_limited(self) -> bool:
-        limits = self._work.account.limits
-        return limits.warm_up or any(n is not None for n in (limits.per_second, limits.per_hour, limits.per_day))
-
     async def _admit_what_came(self) -> None:
         arrived, self._arrived = self._arrived, []
-        batch = self._within_allowance(self._work.take_due())
+        batch = self._work.take_due()
         for campaign_id, message in arrived:
             held = await self._take_in(campaign_id, message)
             if held is not None:
                 batch.append(held)
+        batch = self._within_allowance(batch)
         while batch:
             now, batch = batch[:_ADMIT_AT_ONCE], batch[_ADMIT_AT_ONCE:]
             try:
@@ -148,13 +103,15 @@ class Intake:
                     self._work.admit_again(held, after_seconds=0.3)
                 return
 
-    def _within_allowance(self, due: list[Held]) -> list[Held]:
+    def _within_allowance(self, batch: list[Held]) -> list[Held]:
         """Tried again they count again: what the hour or the day no longer allows goes back to the stream."""
         left = self.allowance.left()
-        if left is None or len(due) <= left:
-            return due
-        give_back(self._work, due[left:], delay_seconds=_GIVEN_BACK_SECONDS)
-        return due[:left]
+        if left is None or len(batch) <= left:
+            return batch
+        settling = [held for held in batch if self.pulling.settles(held.job.campaign_id)]
+        others = [held for held in batch if not self.pulling.settles(held.job.campaign_id)]
+        give_back(self._work, others[left:], delay_seconds=_GIVEN_BACK_SECONDS)
+        return settling + others[:left]
 
     async def _take_in(self, campaign_id: int, message: Msg) -> Held | None:
         work = self._work

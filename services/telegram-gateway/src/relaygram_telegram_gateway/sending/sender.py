@@ -84,7 +84,7 @@ class Sender:
 
     async def reconnected(self) -> None:
         """NATS is back: it forgot what was asked of it."""
-        for feed in list(self.intake.feeds.values()):
+        for feed in list(self.intake.pulling.feeds.values()):
             await feed.reconnected()
         self.campaigns_changed()
 
@@ -111,13 +111,13 @@ class Sender:
     @property
     def busy(self) -> int:
         """Jobs in hand, and campaigns that may have more."""
-        return len(self.work.held) + len(self.intake.feeds)
+        return len(self.work.held) + len(self.intake.pulling.feeds)
 
     async def finish(self, *, within_seconds: float) -> None:
         """Begin nothing new; let what is on the wire be answered and written down; give the rest back."""
         work = self.work
         work.stopping = True
-        for feed in list(self.intake.feeds.values()):
+        for feed in list(self.intake.pulling.feeds.values()):
             await feed.stop()
         try:
             async with asyncio.timeout(within_seconds):
@@ -134,8 +134,8 @@ class Sender:
         work = self.work
         await self.lookups.stop()
         await self.attachments.stop()
-        while self.intake.feeds:
-            await self.intake.feeds.popitem()[1].stop()
+        while self.intake.pulling.feeds:
+            await self.intake.pulling.feeds.popitem()[1].stop()
         self.wire.link_lost()
         await self.recorder.stop()
         await work.stop_background()
@@ -241,10 +241,10 @@ class Sender:
         An ended campaign keeps its feed while the outcome of some message is open: its job comes again, and the chat
         tells what became of it.
         """
-        work, feeds = self.work, self.intake.feeds
+        work, feeds = self.work, self.intake.pulling.feeds
         opened = await work.ledger.open_campaigns()
         campaigns = {state.campaign_id: state for state in work.tools.states.of_account(work.account.id)}
-        settling = self.intake.settling = opened - campaigns.keys()
+        settling = self.intake.pulling.settling = opened - campaigns.keys()
         answering = {campaign for campaign, state in campaigns.items() if state.mode == "auto_reply"}
         self.wire.answering = answering | {NO_CAMPAIGN}  # somebody waits for these
         for campaign in list(feeds):
@@ -262,10 +262,10 @@ class Sender:
             await self._ensure_feed(campaign)
 
     async def _ensure_feed(self, campaign: int) -> None:
-        if campaign in self.intake.feeds:
+        if campaign in self.intake.pulling.feeds:
             return
         feed = JobFeed(self.work.tools.client, self.work.account.id, campaign, self.intake.on_jobs)
         self._consumers.add(campaign)
         await feed.start()
-        self.intake.feeds[campaign] = feed
+        self.intake.pulling.feeds[campaign] = feed
         self.work.wake.set()

@@ -77,6 +77,13 @@ class Wire:
         """Messages that may leave as soon as the limits let them."""
         return sum(len(queue) for queue in self._ready.values()) + self._waiting_for_chat
 
+    @property
+    def kept_back(self) -> int:
+        """Of these, those to people who did not write first, while Telegram takes none."""
+        if self.blocks.cold in ("open", "half_open"):
+            return 0
+        return sum(len(queue) for lane, queue in self._ready.items() if not lane.answers)
+
     def add(self, held: Held) -> None:
         """Admitted, rendered, and its person is known."""
         self._ready.setdefault(held.lane, deque()).append(held)
