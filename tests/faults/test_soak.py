@@ -30,6 +30,8 @@ async def test_a_soak_loses_nothing_doubles_nothing_and_keeps_the_rate(
         name: ((), ()) for name in report.verdicts
     }
     assert report.failures.keys() <= EXPLAINED, report.failures
+    assert report.written_to_after_reply == []
+    assert set(report.answers.values()) == {1}  # each question has one answer
     assert max(report.rates) <= report.rate_limit
     assert report.refused.keys() >= {"RPC_CALL_FAIL", "FLOOD_WAIT_2"}  # it was not spared
     assert sum(report.kills.values()) >= 3

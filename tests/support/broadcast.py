@@ -45,6 +45,10 @@ class Audience:
 
     async def record(self, name: str) -> list[RecordedMessage]:
         """What Telegram accepted of the campaign of this name."""
+        return await self.texts(f"{name}. ")
+
+    async def texts(self, prefix: str) -> list[RecordedMessage]:
+        """What Telegram accepted of the account that begins so."""
         messages: list[RecordedMessage] = []
         headers = {"Accept": "application/x-ndjson"}
         parameters = {"from_id": self.telegram_user_id}
@@ -52,7 +56,7 @@ class Audience:
             answer.raise_for_status()
             async for line in answer.aiter_lines():
                 message = json.loads(line)
-                if message["text"].startswith(f"{name}. "):
+                if message["text"].startswith(prefix):
                     messages.append(RecordedMessage(message["to_id"], message["text"]))
         return messages
 
