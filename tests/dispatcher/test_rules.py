@@ -29,6 +29,7 @@ _RUN = Run(
     finals=100,
     last_revision=900,
     limits={},
+    read_at=datetime(2026, 11, 21, 12, tzinfo=UTC),
 )
 _CONTENT = Content(1, 7, 3, 1, "Hi {{first_name|friend}} of {{city}}", "@shop", "spring", None, None)
 

@@ -72,14 +72,13 @@ class DueRows:
         self, run: Run, content: Content, skip: Sequence[Due], drop: Sequence[Due], followed: int
     ) -> None:
         """Rows that were no message yet: what comes after a removed step takes its place."""
-        now = datetime.now(UTC)
         has = await self._follow.messages_of(run, [row.contact_id for row in skip]) if skip else {}
         following = [(row.contact_id, Following(row.job_id)) for row in drop]
         for row in skip:
             rows = next_rows(
                 run.campaign_id, row.contact_id, step_of(content, row), sent_at=row.follows_at,
                 steps=content.steps or (Step(0, 0, content.template, 0),),
-                               has=has.get(row.contact_id, ()), now=now, follow_ups=False,
+                               has=has.get(row.contact_id, ()), now=run.read_at, follow_ups=False,
             )  # fmt: skip
             following.append((row.contact_id, Following(row.job_id, rows=rows)))
         await self._follow.follow(run, after=followed, until=followed, following=following)

@@ -55,14 +55,14 @@ class Expansion:
         now = datetime.now(UTC)
         awake = [person for person in page.people if person.quiet_until is None]
         if content.steps:
-            due = first_rows(run.campaign_id, content.steps[0], page.people, now=now)
+            due = first_rows(run.campaign_id, content.steps[0], page.people, now=page.read_at)
             await self._runs.advance(run, page, made=0, due=due, enroll=True)
         else:
             events = queued_events(page.content, awake, now=now)
             await self._out.events(events)
             await self._out.jobs(jobs_of(page.content, events))
             quiet = [person for person in page.people if person.quiet_until is not None]
-            due = first_rows(run.campaign_id, None, quiet, now=now)
+            due = first_rows(run.campaign_id, None, quiet, now=page.read_at)
             await self._runs.advance(run, page, made=len(awake), due=due, enroll=False)
             metrics.JOBS.inc(len(awake))
         metrics.PUT_OFF.inc(len(page.people) - len(awake))

@@ -3,8 +3,6 @@
 By revision, which grows with each change and never skips: an event that was lost, doubled or came late changes nothing.
 """
 
-from datetime import UTC, datetime
-
 import structlog
 
 from relaygram_dispatcher import metrics
@@ -40,13 +38,16 @@ class Follower:
         return len(outcomes)
 
     async def _write(self, run: Run, content: Content, outcomes: list[Outcome], *, after: int, until: int) -> None:
-        now = datetime.now(UTC)
         people = {outcome.contact_id for outcome in outcomes} if content.steps else set()
         has = await self._follow.messages_of(run, sorted(people)) if people else {}
         following: list[tuple[int, Following]] = []
         for outcome in outcomes:
             each = follow(
-                outcome, campaign_id=run.campaign_id, steps=content.steps, has=has.get(outcome.contact_id, ()), now=now
+                outcome,
+                campaign_id=run.campaign_id,
+                steps=content.steps,
+                has=has.get(outcome.contact_id, ()),
+                now=run.read_at,
             )
             if each.done or each.enrolls or each.rows:
                 following.append((outcome.contact_id, each))

@@ -21,7 +21,8 @@ log = structlog.get_logger(__name__)
 TRANSIENT: tuple[type[BaseException], ...] = (*TRANSIENT_ERRORS, PublishError, NatsError)
 _MOST_RUNS = 2000  # leases taken or renewed in one look
 _FAULT_PAUSE_SECONDS = 30.0
-_LEAST_PAUSE_SECONDS = 0.05  # between two looks: a busy log rings more often than anybody could look
+# Between two looks, and three times as long as the last one took: a busy log rings more often than anybody could look.
+_LEAST_PAUSE_SECONDS = 0.05
 
 
 class RunLoop:
@@ -55,12 +56,14 @@ class RunLoop:
         """For ever, also through outages."""
         while True:
             self._wanted.clear()
+            began = time.monotonic()
             try:
                 await self._look()
             except TRANSIENT as error:
                 metrics.FAILURES.labels("look").inc()
                 log.warning("runs.delayed", error=str(error) or type(error).__name__)
-            await asyncio.sleep(min(_LEAST_PAUSE_SECONDS, self._poll_seconds))
+            took = time.monotonic() - began
+            await asyncio.sleep(min(max(_LEAST_PAUSE_SECONDS, 3 * took), self._poll_seconds))
             try:
                 async with asyncio.timeout(self._poll_seconds):
                     await self._wanted.wait()

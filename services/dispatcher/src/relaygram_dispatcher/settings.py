@@ -23,7 +23,7 @@ class DispatcherSettings(ServiceSettings):
     # A running campaign with an empty queue and no progress for this long gets its undecided jobs again.
     reconcile_after_seconds: float = Field(default=10.0, gt=0)
     # A campaign whose scheduled time is longer ago than this does not start by itself any more.
-    misfire_grace_seconds: float = Field(default=3600.0, ge=0)
+    misfire_grace_seconds: float = Field(default=3600.0, ge=1)
     # How often queues that nobody will ever work off are looked for.
     sweep_seconds: float = Field(default=30.0, gt=0)
     # An auto-reply campaign answers the same person at most once in this time: else two bots would talk for ever.

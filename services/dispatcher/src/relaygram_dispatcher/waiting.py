@@ -12,6 +12,7 @@ from relaygram_dispatcher.core.waiting import lateness_seconds, waiting
 
 # The first due row changes with each one that is sent: nobody reads that fast, and others need the campaign's row.
 _SECONDS_BETWEEN_NOTES = 1.0
+_MOST_NOTES = 100  # in one look: leases must be renewed in time; the rest has its turn in the next one
 
 
 class Waiting:
@@ -25,6 +26,7 @@ class Waiting:
     async def note(self, runs: Sequence[Run]) -> None:
         """Write what differs from what is written."""
         why: Counter[str] = Counter()
+        notes = 0
         for run in runs:
             if run.status != "running" or run.deleted:
                 continue
@@ -32,7 +34,12 @@ class Waiting:
             if waiting_for is not None:
                 why[waiting_for] += 1
             changed = (next_send_at, waiting_for) != (run.next_send_at, run.waiting_for)
-            if changed and time.monotonic() - self._noted_at.get(run.campaign_id, 0.0) >= _SECONDS_BETWEEN_NOTES:
+            if (
+                changed
+                and notes < _MOST_NOTES
+                and time.monotonic() - self._noted_at.get(run.campaign_id, 0.0) >= _SECONDS_BETWEEN_NOTES
+            ):
+                notes += 1
                 self._noted_at[run.campaign_id] = time.monotonic()
                 await self._due.note_waiting(run, next_send_at, waiting_for)
         self._noted_at = {run.campaign_id: at for run in runs if (at := self._noted_at.get(run.campaign_id))}

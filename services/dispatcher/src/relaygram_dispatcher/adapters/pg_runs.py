@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import asyncpg
 
@@ -26,6 +27,7 @@ class Page:
     jobs_made: int
     finals: int
     generation: int
+    read_at: datetime  # by PostgreSQL's clock, as all due times
 
 
 class _NotCompleteError(Exception):
@@ -75,6 +77,7 @@ class PgRuns:
             first["jobs_made"],
             first["finals"],
             first["contacts_generation"],
+            first["read_at"],
         )
 
     async def begin(self, run: Run, page: Page) -> Page:

@@ -65,4 +65,4 @@ def nothing_left(run: Run, *, stuck: bool) -> bool:
 
 
 def _past(moment: datetime | None, run: Run) -> bool:
-    return moment is not None and run.read_at is not None and moment <= run.read_at
+    return moment is not None and moment <= run.read_at

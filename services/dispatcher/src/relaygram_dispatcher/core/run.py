@@ -27,6 +27,7 @@ class Run:
     finals: int
     last_revision: int
     limits: Mapping[str, Any]
+    read_at: datetime  # by PostgreSQL's clock, as all due times
     mode: str = "broadcast"
     version: int = 1
     planned_version: int = 1
@@ -42,7 +43,6 @@ class Run:
     waiting_for: str | None = None
     account_waiting_for: str | None = None
     account_waits_until: datetime | None = None
-    read_at: datetime | None = None
 
     @property
     def expanded(self) -> bool:

@@ -8,8 +8,7 @@ from relaygram_dispatcher.core.run import Run
 def waiting(run: Run) -> tuple[datetime | None, str | None]:
     """next_send_at and waiting_for; both None while nothing keeps it. Whatever keeps the account keeps what is due."""
     moment = run.next_due_at
-    now = run.read_at
-    is_due = run.ahead > 0 or not run.expanded or (moment is not None and now is not None and moment <= now)
+    is_due = run.ahead > 0 or not run.expanded or (moment is not None and moment <= run.read_at)
     if is_due and run.account_waiting_for is not None:
         return run.account_waits_until, run.account_waiting_for
     if not is_due and moment is not None:
@@ -19,6 +18,6 @@ def waiting(run: Run) -> tuple[datetime | None, str | None]:
 
 def lateness_seconds(run: Run) -> float:
     """How long its oldest due row has waited beyond its time; paused runs wait as they should."""
-    if run.status != "running" or run.next_due_at is None or run.read_at is None:
+    if run.status != "running" or run.next_due_at is None:
         return 0.0
     return max(0.0, (run.read_at - run.next_due_at).total_seconds())

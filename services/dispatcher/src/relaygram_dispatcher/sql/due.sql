@@ -24,7 +24,7 @@ select d.job_id, d.contact_id, d.trigger, d.step_identity, d.step, d.follow_up, 
         select * from (select * from dispatch.due o
                         where o.campaign_id = $1 and o.published_at is null and o.due_at <= now() and not o.counted
                         order by o.due_at, o.job_id limit $3) fresh) d
-  join control.campaigns c on c.id = d.campaign_id
+  join control.campaigns c on c.id = d.campaign_id and c.status = 'running' and c.deleted_at is null
   left join control.contacts p on p.id = d.contact_id and p.campaign_id = d.campaign_id
 
 -- name: begin_due

@@ -47,7 +47,7 @@ update dispatch.runs set reconciled_at = now() where campaign_id = $1 and epoch 
 -- Ended campaigns whose log got a row after all, when their run was finished already.
 select r.run_id, r.campaign_id, r.workspace_id, r.account_id, r.epoch, r.jobs_made, r.expanded_generation,
        c.status, c.deleted_at is not null as deleted, c.contacts_generation, false as importing,
-       k.last_position as rows, k.pending, k.sent + k.failed as finals, k.last_revision, '{}'::jsonb as limits
+       k.last_position as rows, k.pending, k.sent + k.failed as finals, k.last_revision, '{}'::jsonb as limits, now() as read_at
   from delivery.campaign_counters k
   join control.campaigns c on c.id = k.campaign_id
   join dispatch.runs r on r.campaign_id = k.campaign_id

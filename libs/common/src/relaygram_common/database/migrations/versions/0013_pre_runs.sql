@@ -80,8 +80,11 @@ begin
     if not found then
         return false;
     end if;
+    -- Several rows are locked in the order of their ids, here as in defer().
     update dispatch.due d set published_at = now()
-     where d.job_id = any (p_jobs) and d.published_at is null and d.due_at <= now();
+     where d.job_id = any (array(select o.job_id from dispatch.due o
+                                  where o.job_id = any (p_jobs) and o.published_at is null and o.due_at <= now()
+                                  order by o.job_id for update));
     return true;
 end
 $$;
@@ -95,6 +98,7 @@ begin
     if not found then
         return false;
     end if;
+    perform from dispatch.due o where o.job_id = any (p_jobs) order by o.job_id for update;
     update dispatch.due d set due_at = i.due_at, quiet = true
       from unnest(p_jobs, p_until) as i (job_id, due_at)
      where d.job_id = i.job_id and d.published_at is null;
@@ -122,7 +126,7 @@ begin
     if not found then
         return null;
     end if;
-    delete from dispatch.due d where d.job_id = any (p_done);
+    -- Enrollments before due rows, as whoever notes a reply locks them.
     with enrolled as (
         insert into dispatch.enrollments (campaign_id, contact_id, workspace_id)
         select p_campaign, c, v_run.workspace_id from unnest(p_fresh) c order by c
@@ -133,6 +137,7 @@ begin
     -- A reply that is being noted at this moment is waited for, or finds the rows that come here.
     perform from dispatch.enrollments e where e.campaign_id = p_campaign and e.contact_id = any (p_contacts)
       order by e.contact_id for share;
+    delete from dispatch.due d where d.job_id = any (p_done);
     with came as (
         insert into dispatch.due (job_id, workspace_id, campaign_id, account_id, contact_id, trigger, step_identity, step,
                                   follow_up, due_at, follows_at)
@@ -170,6 +175,7 @@ begin
           left join delivery.messages m on m.campaign_id = o.campaign_id and m.job_id = o.job_id
          where o.campaign_id = p_campaign and o.published_at is not null and coalesce(m.status, 'pending') = 'pending'
          order by o.published_at limit p_most);
+    perform from dispatch.due o where o.job_id = any (v_jobs) order by o.job_id for update;
     update dispatch.due d set published_at = null where d.job_id = any (v_jobs);
     get diagnostics v_count = row_count;
     return v_count;
@@ -191,6 +197,9 @@ begin
     select coalesce(max(p.contact_id), 0) into v_until
       from (select d.contact_id from dispatch.due d where d.campaign_id = p_campaign and d.contact_id > p_after
              order by d.contact_id limit p_people) p;
+    perform from dispatch.due o
+      where o.campaign_id = p_campaign and o.contact_id > p_after and o.contact_id <= v_until and o.published_at is null
+      order by o.job_id for update;
     update dispatch.due d set due_at = w.due_at, quiet = false
       from (select o.job_id,
                    case when o.follows_at is null then now()
