@@ -157,7 +157,6 @@ REQUESTS: Final[dict[str, Any]] = {
     "StepsChange": {
         "steps": [
             {
-                "step_id": 31,
                 "body": "Hey {{first_name|there}}, happy to send pricing over.",
                 "followups": [{"after_hours": 24, "body": "Did the pricing reach you, {{first_name|there}}?"}],
             },

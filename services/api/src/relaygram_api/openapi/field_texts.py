@@ -28,7 +28,8 @@ _CAMPAIGNS: Final = {
     "started_at": "When it was started first.",
     "completed_at": "When it ended, completed or stopped.",
     "next_send_at": "When the next message can go out, if that is known.",
-    "waiting_for": "Why nothing moves now.",
+    "waiting_for": "Why nothing moves now: `schedule`, `quiet_hours`, `delay` (of the next step), `flood_wait`, "
+    "`peer_flood`, `restricted`, `hourly_limit`, `daily_limit`, `warm_up`, `connection` or `account_down`.",
     "total_contacts": "People imported; who wrote first is not among them.",
     "sent_count": "Messages that Telegram accepted.",
     "failed_count": "Messages that failed for good.",

@@ -18,6 +18,13 @@ wrong, and `request_id`, which is also the header `X-Request-Id`, finds the call
 413, 401, 429, 404 or 405 (the address), 415, 422 (not JSON), 403, 404 (the thing), 422 (its fields), 409. What belongs
 to another workspace is 404. Of a JSON key or a query parameter given twice the last counts.
 
+**Texts.** `{{first_name}}`, `{{last_name}}`, `{{handle}}` and every column that came with a campaign's contacts can
+stand in its texts, `{{column|fallback}}` with what stands there for people without a value. Nothing is run, and a
+value is put in as it is. Misspelt braces and tokens that no contact has are 422 when the text is saved; a draft
+without contacts may ask for any column, and is looked at again when it starts (`unknown_tokens`). Telegram takes
+4,096 characters, 1,024 with an attachment, counted in UTF-16 units: without its tokens when a text is saved, as it is
+for each person when it is sent.
+
 **Rate limit.** Each token has its own; `X-RateLimit-Limit`, `-Remaining` and `-Reset` are on every answer,
 `Retry-After` on every 429 and 503.
 
