@@ -87,7 +87,7 @@ async def test_the_oldest_running_campaign_answers_else_the_oldest_paused_one_qu
     await line.delete(second)
     (decided,) = await person(line).is_decided("oldest")
     assert decided["campaign_id"] == third
-    assert [len(await answers(line, one)) for one in (second, third)] == [1, 1]
+    assert len(await answers(line, third)) == 1
 
 
 async def test_a_contact_is_answered_once_in_the_cooldown(line: Outside) -> None:

@@ -32,6 +32,7 @@ log = structlog.get_logger(__name__)
 
 _AT_ONCE = 4  # connections that deciding takes from the runs, at most
 _BATCH = 20
+_PULL_SECONDS = 1.0  # what is given to a dispatcher that hangs is given again: better soon
 _AGAIN_FIRST_SECONDS, _AGAIN_CAP_SECONDS = 0.2, 5.0
 _MOST_FAULTS = 5  # tries of a message that fails by itself, not by an outage
 _MOST_FAULTY = 10_000
@@ -170,7 +171,7 @@ def subscribe_inbound(broker: NatsBroker, door: InboundDoor) -> None:
         "message.inbound.>",
         durable=DISPATCHER,
         stream=JStream(INBOUND_MESSAGES, declare=False),
-        pull_sub=PullSub(batch_size=_BATCH, timeout=5.0),
+        pull_sub=PullSub(batch_size=_BATCH, timeout=_PULL_SECONDS),
         ack_policy=AckPolicy.MANUAL,  # each other policy loses messages or turns in circles when something fails
         decoder=raw,
     )
