@@ -31,6 +31,7 @@ class Held:
     messages: dict[str, Msg]  # the same job may lie in the stream twice; all copies end together
     since: float  # in hand, by the event loop's clock
     admitted: Admitted | None = None
+    judged_at: float = 0.0  # when its last admission began, by the event loop's clock
     text: str = ""
     media_id: int | None = None  # of the file that goes with it
     file: UploadedMedia | None = None  # where that lies at Telegram

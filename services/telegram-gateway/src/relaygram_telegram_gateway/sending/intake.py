@@ -139,12 +139,13 @@ class Intake:
             log.warning("dead_letter.delayed", error=str(error) or type(error).__name__)  # it comes again
 
     async def _admit(self, batch: Sequence[Held]) -> None:
-        work = self._work
+        work, began = self._work, self._work.now()
         admitted, contents = await work.ledger.admit([held.job for held in batch], _text_of)
         self.allowance.use(len(contents))
         now = work.now()
         for held in batch:
             one = admitted[held.job.job_id]
+            held.judged_at = began
             held.note_admission(one, contents.get(held.job.job_id), now)
             self._route(held, one)
 

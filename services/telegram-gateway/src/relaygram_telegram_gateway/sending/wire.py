@@ -115,7 +115,9 @@ class Wire:
                 give_back(work, self._take(lane))
                 continue
             held = self._next_of(lane)
-            if must_look_first(
+            if work.has_heard_from(held.target.user_id, since=held.judged_at):
+                give_back(work, [held])  # the person has written since: it may be a STOP
+            elif must_look_first(
                 held.facts(now, has_history=not work.account.is_bot),
                 trust_seconds=work.settings.random_id_trust_seconds,
             ):

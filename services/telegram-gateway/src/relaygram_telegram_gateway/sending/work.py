@@ -4,7 +4,7 @@ import asyncio
 import heapq
 import itertools
 import random
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
@@ -31,6 +31,8 @@ T = TypeVar("T")
 
 # PostgreSQL or NATS is away: trying again may help.
 TRANSIENT: tuple[type[BaseException], ...] = (*TRANSIENT_ERRORS, PublishError, NatsError)
+# Longer than any job stays in hand.
+_HEARD_SECONDS, _MAX_HEARD = 3600.0, 2000
 
 
 class AccountEndedError(Exception):
@@ -77,6 +79,7 @@ class Work:
         self.stopping = False  # nothing new is begun any more
         self.ended: AccountEndedError | None = None
         self.wake = asyncio.Event()
+        self._heard: dict[int, float] = {}  # who wrote, and when that was noted
         self._later: list[tuple[float, int, Held]] = []
         self._order = itertools.count()
         self.loop = asyncio.get_running_loop()
@@ -108,6 +111,17 @@ class Work:
             self.to_admit.append(heapq.heappop(self._later)[2])
         due, self.to_admit = self.to_admit, []
         return due
+
+    def note_heard(self, people: Iterable[int]) -> None:
+        """These people have written; what was admitted for them before is to be judged again."""
+        now = self.now()
+        if len(self._heard) > _MAX_HEARD:
+            self._heard = {person: at for person, at in self._heard.items() if at > now - _HEARD_SECONDS}
+        self._heard |= dict.fromkeys(people, now)
+
+    def has_heard_from(self, person: int, *, since: float) -> bool:
+        """Whether the person has written after that."""
+        return self._heard.get(person, float("-inf")) >= since
 
     def drop(self, held: Held) -> None:
         """Out of our hands."""

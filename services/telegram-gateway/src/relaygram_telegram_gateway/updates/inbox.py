@@ -104,6 +104,7 @@ class Inbox:
             reads = [one for arrivals in batch for one in arrivals.reads]
             if written:
                 await self._work.insist(partial(self.rows.note, written))
+                self._work.note_heard(one.from_id for one in written)
             if written or reads:
                 await self._work.insist(partial(self._publish, written, reads))
             self._in_hand -= len(written) + len(reads)
