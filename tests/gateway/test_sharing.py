@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -146,4 +147,37 @@ async def test_a_gateway_that_joins_after_the_bucket_was_lost_waits_for_the_old_
     await provision_on(js)
     await two.start()
     await _each_once(world, sent)
+    await _end(world, [account])
+
+
+async def test_whoever_hangs_never_sends_after_another_took_over(
+    world: World, own_gateway: Callable[..., GatewayProcess]
+) -> None:
+    """SIGSTOP and SIGCONT in turns, at full speed: strict_sessions ends the session for a message of the old owner."""
+    gateways = {gateway.name: gateway for gateway in (own_gateway(), own_gateway())}
+    await asyncio.gather(*(gateway.start() for gateway in gateways.values()))
+    account = await world.account(limits={"messages_per_second": 40})
+    sent = await _broadcasts(world, [account], 600)
+    jobs = sent[0][1]
+
+    async def owner() -> str | None:
+        return (await _owners(world)).get(account.id)
+
+    for _ in range(3):
+        before = len(world.final(jobs))
+        await eventually(lambda: len(world.final(jobs)) > before + 20, 20)  # noqa: B023 - called at once
+        hung = str(await eventually(owner))
+        gateways[hung].send(signal.SIGSTOP)
+
+        async def replaced() -> bool:
+            return await owner() not in (None, hung)  # noqa: B023 - called at once
+
+        await eventually(replaced, 15)
+        before = len(world.final(jobs))
+        await eventually(lambda: len(world.final(jobs)) > before + 20, 20)  # noqa: B023 - called at once
+        gateways[hung].send(signal.SIGCONT)
+        await eventually(gateways[hung].is_ready, 15)
+    await _each_once(world, sent)
+    seen = (await world.sandbox.get("/stats"))["accounts"][str(account.person["id"])]
+    assert seen["max_in_one_second"] <= 40
     await _end(world, [account])
