@@ -14,8 +14,8 @@ from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(180)
 
-_SILENT = [{"username": f"silent_{number}", "first_name": f"S{number}"} for number in range(8)]
-_WRITERS = [
+_SILENT: list[dict[str, Any]] = [{"username": f"silent_{number}", "first_name": f"S{number}"} for number in range(8)]
+_WRITERS: list[dict[str, Any]] = [
     {"username": f"writer_{number}", "first_name": f"W{number}", "reply": {"text": "Yes?", "after_seconds": 0.2}}
     for number in range(3)
 ]
@@ -40,7 +40,7 @@ async def test_each_step_comes_after_the_one_before_unless_there_was_a_reply(sta
         json={"name": "Steps", "mode": "broadcast", "body": "Unused", "telegram_account_id": audience.account_id},
     )
     path = f"/campaigns/{campaign['id']}"
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"body": "One {{handle}}", "followups": [{"after_hours": 2 * _SECOND, "body": "Still there, {{handle}}?"}]},
         {"body": "Two {{handle}}", "delay_seconds": 4},
     ]
