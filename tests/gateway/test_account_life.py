@@ -174,6 +174,27 @@ async def test_a_session_is_never_used_twice(world: World, gateway: GatewayProce
     assert (await world.sandbox.get("/stats"))["refused"].get("AUTH_KEY_DUPLICATED", 0) == before
 
 
+async def test_an_account_that_has_nothing_to_send_is_known_to_have_ended(
+    world: World, gateway: GatewayProcess, own_gateway: Callable[..., GatewayProcess]
+) -> None:
+    await gateway.stop()
+    mine = own_gateway(catch_up_seconds=1)
+    await mine.start()
+    account = await world.account()
+    campaign = await world.campaign(account)
+
+    async def connected() -> bool:
+        return bool(await world.wire(account, "updates.getState"))
+
+    await eventually(connected)
+    rule = {"name": "end", "account_id": account.person["id"], "method": "updates.getState", "times": 1}
+    await world.sandbox.post("/faults", {**rule, "action": {"revoke_session": True}})
+    await world.reaches(account.id, "disabled")
+    assert await _campaign(world, campaign) == ("paused", "account_down")
+    await mine.stop()
+    await gateway.start()
+
+
 async def test_content_that_fails_for_everybody_is_told_with_the_campaign(
     world: World, gateway: GatewayProcess
 ) -> None:

@@ -15,6 +15,8 @@ from relaygram_telegram_gateway.adapters.pg_updates import RecentChat
 from relaygram_telegram_gateway.adapters.telethon_client import TelegramLink, TelegramRefusedError
 from relaygram_telegram_gateway.adapters.telethon_requests import read_up_to
 from relaygram_telegram_gateway.core.arrivals import Arrivals
+from relaygram_telegram_gateway.core.outcomes import Wait
+from relaygram_telegram_gateway.core.telegram_errors import outcome_of
 from relaygram_telegram_gateway.sending.work import TRANSIENT, Work
 from relaygram_telegram_gateway.updates.inbox import Inbox
 
@@ -75,6 +77,7 @@ class CatchUp:
             self._failures = self._failures if self._is_retry else 0
             self._is_retry = False
             self._due_at = self._work.now() + self._work.settings.catch_up_seconds
+            await self._ask_whether_logged_in(link)
             await link.catch_up()
         self._link = link.number
         if self._work.account.is_bot:
@@ -83,6 +86,17 @@ class CatchUp:
             await self._ask_what_was_read(link)
         except _NOT_NOW as error:
             log.info("reads.not_asked", account_id=self._work.account.id, error=str(error) or type(error).__name__)
+
+    async def _ask_whether_logged_in(self, link: TelegramLink) -> None:
+        """A log-in that Telegram ended is known also of an account that has nothing to send."""
+        try:
+            await link.demand_authorized()
+        except TelegramRefusedError as error:
+            outcome = outcome_of(error.error)
+            if isinstance(outcome, Wait) and outcome.scope == "account":
+                self._work.end_account(outcome.code, outcome.message)
+        except ConnectionError as error:
+            log.debug("login.not_asked", account_id=self._work.account.id, error=str(error))
 
     async def _ask_what_was_read(self, link: TelegramLink) -> None:
         chats = await self._inbox.rows.recent_chats(_RECENT_MESSAGES)
