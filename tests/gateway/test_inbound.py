@@ -103,6 +103,44 @@ async def test_a_difference_that_is_refused_is_asked_for_again(
     await second.stop()
 
 
+async def test_a_gap_that_is_too_long_for_telegram_is_filled_from_the_chats(
+    world: World, own_gateway: Callable[..., GatewayProcess]
+) -> None:
+    account, first = await world.account(), own_gateway()
+    await first.start()
+    await at_work(world, account)
+    people = await world.people(3)
+    await write(world, people[0], account, "before")
+    await all_told(world, account, {"before"})
+    await first.stop()
+    texts = {f"in the gap {number}" for number in range(130)}
+    for number, text in enumerate(sorted(texts)):
+        await write(world, people[number % 2], account, text)
+    await world.sandbox.put("/settings", difference_limit=50)
+    second = own_gateway()
+    await second.start()
+    await all_told(world, account, {"before", *texts})
+    assert "updates.gap_too_long" in second.log_text()
+    await world.sandbox.put("/settings", difference_limit=None)
+    await write(world, people[2], account, "after")
+    await all_told(world, account, {"before", "after", *texts})
+    await second.stop()
+
+
+async def test_who_wrote_is_asked_for_where_telegram_tells_it_in_short(world: World, gateway: GatewayProcess) -> None:
+    await world.sandbox.put("/settings", short_messages=True)
+    account = await world.account()
+    await at_work(world, account)
+    people = await world.people(2)
+    for person in people:
+        await write(world, person, account, f"in short, from {person['id']}")
+    events = await all_told(world, account, {f"in short, from {person['id']}" for person in people})
+    assert {one.from_handle for one in events} == {f"@{person['username']}" for person in people}
+    known = await world.sql.fetch("select telegram_user_id from telegram.peers where account_id = $1", account.id)
+    assert {row["telegram_user_id"] for row in known} == {person["id"] for person in people}
+    await world.sandbox.put("/settings", short_messages=False)
+
+
 @pytest.mark.faults
 async def test_the_gateway_is_killed_again_and_again_while_people_write(
     world: World, own_gateway: Callable[..., GatewayProcess]

@@ -143,8 +143,11 @@ class Telegram:
         self.server.outbox.soon()
 
     def _push_message(self, owner: Account, message: Message, but: Session | None = None) -> None:
-        if self.server.is_listening(owner.id, but):
-            self.server.push(owner.id, self.views.new_message(owner, message), but)
+        if not self.server.is_listening(owner.id, but):
+            return
+        is_short = self.world.settings.short_messages and message.media is None
+        update = self.views.short_message if is_short else self.views.new_message
+        self.server.push(owner.id, update(owner, message), but)
 
     def _last_received(self, reader: Account, peer: Account, max_id: int | None) -> Message | None:
         dialog = reader.dialogs.get(peer.id)

@@ -66,6 +66,21 @@ class Views:
         """The update that tells the account of a message."""
         return self.updates(owner, [self.message_update(owner, message)], [message.peer_of(owner.id)], message.date)
 
+    def short_message(self, owner: Account, message: Message) -> Any:
+        """The same of a text, without the person: Telegram takes it that the client knows them."""
+        whole = self.message(owner, message)
+        return types.UpdateShortMessage(
+            id=whole.id,
+            user_id=message.peer_of(owner.id),
+            message=whole.message,
+            pts=message.pts_for(owner.id),
+            pts_count=1,
+            date=whole.date,
+            out=whole.out,
+            entities=whole.entities,
+            reply_to=whole.reply_to,
+        )
+
     def message_update(self, owner: Account, message: Message) -> Any:
         """The bare update of a message."""
         return types.UpdateNewMessage(self.message(owner, message), message.pts_for(owner.id), 1)

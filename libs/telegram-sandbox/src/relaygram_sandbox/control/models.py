@@ -169,6 +169,8 @@ class SettingsChange(Body):
     random_id_policy: Literal["error", "replay"] = "error"
     random_id_memory_seconds: Seconds | None = None
     file_reference_seconds: Seconds | None = None
+    difference_limit: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    short_messages: bool = False
 
 
 class LimitsChange(Body):

@@ -28,6 +28,9 @@ def get_state(call: Call, _: Any) -> Any:
 def get_difference(call: Call, request: Any) -> Any:
     """What happened after the client's pts, in slices that always advance."""
     account: Account = call.account
+    limit = call.telegram.world.settings.difference_limit
+    if limit is not None and account.pts - request.pts > limit:
+        return types.updates.DifferenceTooLong(account.pts)
     events = call.telegram.world.record.events_after(account, request.pts, _SLICE)
     if not events:
         return types.updates.DifferenceEmpty(clock.as_datetime(clock.now()), _SEQ)

@@ -16,6 +16,10 @@ class Settings:
     """How long a random_id is remembered; None is for ever."""
     file_reference_seconds: float | None = None
     """How long a file can be referred to by the same reference; None is for ever."""
+    difference_limit: int | None = None
+    """Who has missed more updates than this is told only that the gap is too long; None: nobody is."""
+    short_messages: bool = False
+    """Clients are told of texts in the short form, which does not bring the person along."""
 
     def as_json(self) -> dict[str, Any]:
         """All settings by name."""
