@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -12,20 +13,25 @@ from tests.dispatcher.line import Outside, dispatcher, gateway, log_writer, outs
 from tests.support.servers import Database
 from tests.support.waiting import run_in_thread
 
+_STEPS: list[list[dict[str, Any]]] = [[], [{"body": "One"}, {"body": "Two"}]]
 
-async def test_events_lost_before_they_were_logged(provisioned_nats: NatsServer, database: Database) -> None:
+
+@pytest.mark.parametrize("steps", _STEPS)
+async def test_events_lost_before_they_were_logged(
+    provisioned_nats: NatsServer, database: Database, steps: list[dict[str, Any]]
+) -> None:
     async with (
         outside(provisioned_nats.url, database.dsn) as around,
         dispatcher(provisioned_nats.url, database.dispatcher, page_size=100),
     ):
-        campaign_id = await around.campaign(250)
+        campaign_id = await around.campaign(250, steps=steps)
         await around.expanded(campaign_id, 250)
         js = around.client.jetstream()
         await js.delete_stream(DELIVERY_EVENTS)
         await js.purge_stream(SEND_JOBS, subject=f"send.job.{around.account_id}.{campaign_id}")
         await asyncio.to_thread(run_in_thread, provision(provisioned_nats.url))
-        async with log_writer(provisioned_nats.url, database.log_writer), gateway(around, campaign_id):
-            await around.completes(campaign_id, 250)
+        async with log_writer(provisioned_nats.url, database.log_writer), gateway(around, campaign_id, refuse_every=0):
+            await around.completes(campaign_id, 250 * max(1, len(steps)))
 
 
 @pytest.fixture
@@ -44,10 +50,12 @@ async def mortal(
             yield server, around
 
 
-async def test_postgres_goes_away_and_comes_back(mortal: tuple[Postgres, Outside]) -> None:
+@pytest.mark.parametrize("steps", _STEPS)
+async def test_postgres_goes_away_and_comes_back(mortal: tuple[Postgres, Outside], steps: list[dict[str, Any]]) -> None:
     server, around = mortal
-    campaign_id = await around.campaign(2000)
-    async with gateway(around, campaign_id) as telegram:
+    people = 2000 // max(1, len(steps))
+    campaign_id = await around.campaign(people, steps=steps)
+    async with gateway(around, campaign_id, refuse_every=0) as telegram:
         for enough in (1, 800):
             await telegram.has_seen(enough)
             server.kill()

@@ -13,7 +13,7 @@ from relaygram_dispatcher.core.due import due_events, due_jobs, sort_rows
 from relaygram_dispatcher.core.duties import Duty, duty
 from relaygram_dispatcher.core.run import Contact, Content, Due, Step
 from relaygram_dispatcher.core.sequence import Following, Outcome, follow, follow_up_job, next_rows, step_job
-from relaygram_dispatcher.core.waiting import lateness_seconds, waiting
+from relaygram_dispatcher.core.waiting import lateness_seconds, seconds_to_next, waiting
 from relaygram_dispatcher.core.window import Window
 from tests.dispatcher.test_rules import _RUN
 
@@ -243,6 +243,13 @@ def test_what_people_are_told_it_waits_for(
 def test_lateness_is_of_running_campaigns() -> None:
     run = replace(_SEQUENCE, next_due_at=_NOW - timedelta(seconds=3))
     assert [lateness_seconds(run), lateness_seconds(replace(run, status="paused"))] == [3.0, 0.0]
+
+
+def test_it_wakes_at_the_next_due_time_and_not_for_what_waits_for_something_else() -> None:
+    moments = (_NOW - timedelta(seconds=1), _NOW + timedelta(seconds=3), _NOW + timedelta(seconds=2), None)
+    runs = [replace(_SEQUENCE, next_due_at=moment) for moment in moments]
+    assert seconds_to_next(runs) == 2.0
+    assert seconds_to_next([replace(run, status="paused") for run in runs]) is None
 
 
 def test_what_is_put_off_takes_no_room_and_an_auto_reply_waits_for_no_page() -> None:

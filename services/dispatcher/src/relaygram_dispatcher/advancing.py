@@ -43,7 +43,7 @@ class Advancing:
             if expanded and content.steps:
                 free = self._window.free(run) - made
                 made += await self._due_rows.work(run, content, followed=followed, free=free)
-        return bool(made or expanded or followed > run.followed_revision)
+        return bool(to_plan(run) or made or expanded or followed > run.followed_revision)
 
     async def _plan(self, run: Run) -> None:
         """Due times rest on delays and quiet hours; when these have changed, all are set anew, page by page."""

@@ -13,6 +13,8 @@ from relaygram_dispatcher import metrics
 from relaygram_dispatcher.adapters.pg_runs import LeaseLostError, PgRuns
 from relaygram_dispatcher.core.duties import Duty
 from relaygram_dispatcher.core.run import Run
+from relaygram_dispatcher.core.scheduling import pause_seconds
+from relaygram_dispatcher.core.waiting import seconds_to_next
 from relaygram_dispatcher.turns import Turns
 from relaygram_dispatcher.waiting import Waiting
 
@@ -64,8 +66,9 @@ class RunLoop:
                 log.warning("runs.delayed", error=str(error) or type(error).__name__)
             took = time.monotonic() - began
             await asyncio.sleep(min(max(_LEAST_PAUSE_SECONDS, 3 * took), self._poll_seconds))
+            pause = pause_seconds(self._poll_seconds, seconds_to_next(self._held))
             try:
-                async with asyncio.timeout(self._poll_seconds):
+                async with asyncio.timeout(pause):
                     await self._wanted.wait()
             except TimeoutError:
                 continue

@@ -1,5 +1,6 @@
 """What a running campaign waits for, in a word, and when it sends next."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from relaygram_dispatcher.core.run import Run
@@ -21,3 +22,13 @@ def lateness_seconds(run: Run) -> float:
     if run.status != "running" or run.next_due_at is None:
         return 0.0
     return max(0.0, (run.read_at - run.next_due_at).total_seconds())
+
+
+def seconds_to_next(runs: Sequence[Run]) -> float | None:
+    """Until the next due row's time; rows whose time has come wait for something else."""
+    nexts = [
+        (run.next_due_at - run.read_at).total_seconds()
+        for run in runs
+        if run.status == "running" and run.next_due_at is not None and run.next_due_at > run.read_at
+    ]
+    return min(nexts, default=None)
