@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -83,16 +84,19 @@ async def test_later_than_that_it_stays_draft_and_says_why_once(slow_line: Outsi
 
 async def test_one_that_can_not_start_yet_holds_up_no_other(slow_line: Outside) -> None:
     empty = await slow_line.campaign(0, start=False)
-    await _schedule(slow_line, empty, _in(-58))
+    asking = await slow_line.campaign(3, start=False, asks_for=["city"])
+    for campaign_id in (empty, asking):
+        await _schedule(slow_line, campaign_id, _in(-58))
     campaign_id = await slow_line.campaign(3, start=False)
     await _schedule(slow_line, campaign_id, _in(-1))
     await slow_line.becomes(campaign_id, "running")
 
-    async def says_why() -> str | None:
-        reason: str | None = (await _campaign(slow_line, empty))["misfire"]
+    async def says_why(campaign_id: int) -> str | None:
+        reason: str | None = (await _campaign(slow_line, campaign_id))["misfire"]
         return reason
 
-    assert await eventually(says_why) == "It had no contacts within 60 s of the scheduled time."
+    assert await eventually(partial(says_why, empty)) == "It had no contacts within 60 s of the scheduled time."
+    assert (await eventually(partial(says_why, asking))).startswith("Its texts asked for columns")
 
 
 @pytest.mark.parametrize(("to_next", "pause"), [(None, 1.0), (5.0, 1.0), (0.25, 0.25), (-1.0, 0.0)])

@@ -19,7 +19,7 @@ class Start:
     id: int
     scheduled_at: datetime
     late: bool
-    why: Literal["missed", "no_contacts", "import_running"]
+    why: Literal["missed", "no_contacts", "import_running", "unknown_tokens"]
 
 
 class PgSchedule:

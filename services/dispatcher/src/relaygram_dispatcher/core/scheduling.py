@@ -4,6 +4,8 @@ _REASONS = {
     "missed": "Nothing was at work within {grace} of the scheduled time.",
     "no_contacts": "It had no contacts within {grace} of the scheduled time.",
     "import_running": "An import of contacts was not finished within {grace} of the scheduled time.",
+    "unknown_tokens": "Its texts asked for columns that no import of its contacts had brought within {grace} of the"
+    " scheduled time.",
 }
 
 
