@@ -167,6 +167,27 @@ async def test_people_taken_out_get_no_further_step(
     assert not {row["id"] for row in gone} & {row["sender_id"] for row in await line.rows(campaign_id) if row["step"]}
 
 
+async def test_people_of_an_ended_campaign_are_forgotten_though_its_dispatcher_died_before(
+    quiet_line: Outside, provisioned_nats: NatsServer, database: Database
+) -> None:
+    line = quiet_line
+    async with dispatcher(provisioned_nats.url, database.dispatcher):
+        ended, living = await line.campaign(3, start=False), await line.campaign(3, start=False)
+        await line.transition(ended, "stop")
+        for campaign_id in (ended, living):
+            await line.pool.execute(
+                "insert into dispatch.enrollments (campaign_id, contact_id, workspace_id)"
+                " select campaign_id, id, workspace_id from control.contacts where campaign_id = $1",
+                campaign_id,
+            )
+
+        async def forgotten() -> bool:
+            left = await line.pool.fetch("select distinct campaign_id from dispatch.enrollments")
+            return {row["campaign_id"] for row in left} == {living}
+
+        await eventually(forgotten)
+
+
 async def test_killed_in_the_middle_of_a_sequence_again_and_again(
     quiet_line: Outside, provisioned_nats: NatsServer, database: Database, tmp_path: Path
 ) -> None:

@@ -91,7 +91,7 @@ async def build(settings: DispatcherSettings, runtime: Runtime) -> AsyncIterator
         grace_seconds=settings.misfire_grace_seconds,
     )
     messages = PgInbound(pool)
-    sweep = Sweep(pg_log, queues, ending, messages, every_seconds=settings.sweep_seconds)
+    sweep = Sweep(pg_log, queues, ending, messages, due, every_seconds=settings.sweep_seconds)
     subscribe(broker, publisher, loop, schedule)
     subscribe_inbound(broker, InboundDoor(Inbound(messages, inbound_rules(settings)), publisher, loop, relay))
 

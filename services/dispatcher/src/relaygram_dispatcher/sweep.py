@@ -7,6 +7,7 @@ import structlog
 
 from relaygram_dispatcher import metrics
 from relaygram_dispatcher.adapters.nats_queues import NatsQueues
+from relaygram_dispatcher.adapters.pg_due import PgDue
 from relaygram_dispatcher.adapters.pg_inbound import PgInbound
 from relaygram_dispatcher.adapters.pg_log import PgLog
 from relaygram_dispatcher.core.sweeping import judge, queue_of
@@ -21,10 +22,18 @@ class Sweep:
     """Any number of dispatchers may sweep; each step is harmless when done twice."""
 
     def __init__(
-        self, pg_log: PgLog, queues: NatsQueues, ending: Ending, inbound: PgInbound, *, every_seconds: float
+        self,
+        pg_log: PgLog,
+        queues: NatsQueues,
+        ending: Ending,
+        inbound: PgInbound,
+        due: PgDue,
+        *,
+        every_seconds: float,
     ) -> None:
         self._log = pg_log
         self._inbound = inbound
+        self._due = due
         self._queues = queues
         self._ending = ending
         self._every_seconds = every_seconds
@@ -38,6 +47,7 @@ class Sweep:
                 for run in await self._log.ended_with_pending(most=_MOST_RUNS):
                     await self._ending.discard(run, ask_again=False)
                 await self._inbound.prune()
+                await self._due.prune()
             except TRANSIENT as error:
                 metrics.FAILURES.labels("sweep").inc()
                 log.warning("sweep.delayed", error=str(error) or type(error).__name__)

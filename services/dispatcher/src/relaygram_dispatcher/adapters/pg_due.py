@@ -12,6 +12,7 @@ from relaygram_dispatcher.core.pages import sender_name
 from relaygram_dispatcher.core.run import Contact, Content, Due, Run, Step
 
 _sql = Statements("relaygram_dispatcher")
+_PRUNE_AT_ONCE = 1000
 
 
 class PgDue:
@@ -95,6 +96,10 @@ class PgDue:
             if left < page:
                 return
         _demand(run, left is not None)
+
+    async def prune(self) -> int:
+        """A few of those whose campaign ended without being cleared."""
+        return int(await self._pool.fetchval(_sql["prune_enrollments"], _PRUNE_AT_ONCE))
 
     async def note_waiting(self, run: Run, next_send_at: datetime | None, waiting_for: str | None) -> None:
         """For people who wonder."""

@@ -53,3 +53,25 @@ select dispatch.clear_page($1, $2, $3)
 
 -- name: note_waiting
 select control.note_waiting($1, $2, $3)
+
+-- name: prune_enrollments
+-- People of campaigns that ended, where the dispatcher died before it had cleared them. Campaign by campaign along the
+-- index, of which there are few.
+with recursive campaign as (
+    (select campaign_id from dispatch.enrollments order by campaign_id limit 1)
+    union all
+    select (select e.campaign_id from dispatch.enrollments e where e.campaign_id > c.campaign_id order by e.campaign_id limit 1)
+      from campaign c where c.campaign_id is not null
+), ended as (
+    select c.campaign_id from campaign c
+      join control.campaigns k on k.id = c.campaign_id and (k.status in ('stopped', 'completed') or k.deleted_at is not null)
+     where not exists (select from dispatch.runs r where r.campaign_id = c.campaign_id and r.finished_at is null)
+     limit 1
+), old as (
+    delete from dispatch.enrollments e using ended c
+     where e.campaign_id = c.campaign_id and e.contact_id = any (array(
+        select o.contact_id from dispatch.enrollments o join ended n on n.campaign_id = o.campaign_id
+         order by o.contact_id limit $1))
+    returning 1
+)
+select count(*) from old
