@@ -11,6 +11,7 @@ import pytest
 
 from relaygram_api.core.media import safe_name
 from relaygram_api.core.public_address import is_public
+from relaygram_common import identity
 from relaygram_local_stack.servers import NatsServer
 from tests.api.support import Api, another_api, running_api
 from tests.support.servers import Database
@@ -171,6 +172,23 @@ async def test_campaigns_and_steps_carry_one_file_of_the_workspace_and_their_tex
     test = await api.data("POST", f"{path}/test", status=202, json={"handle": "@jane_doe"})
     kept = await api.sql("select attachments from control.single_sends where job_id = $1::uuid", test["job_id"])
     assert kept == [media]
+
+
+async def test_another_workspaces_file_is_nobodys(api: Api) -> None:
+    media = (await upload(api, PNG))["data"]["id"]
+    await identity.bootstrap(api.database.dsn, workspace="second", email="other@example.com")
+    token = await identity.create_token(api.database.dsn, "other@example.com", "t", ["*"])
+    async with api.bearing(token) as client:
+        account = (
+            await client.post("/api/v1/telegram-accounts", json={"kind": "user", "phone": "+4915190000077"})
+        ).json()
+        body = {"name": "x", "mode": "broadcast", "body": "x", "telegram_account_id": account["data"]["id"]}
+        refused = await client.post("/api/v1/campaigns", json={**body, "attachments": [media]})
+        assert refused.json()["errors"] == {"attachments": ["is not media of this workspace"]}
+        campaign = (await client.post("/api/v1/campaigns", json=body)).json()["data"]["id"]
+        steps = {"steps": [{"body": "x", "attachments": [media]}]}
+        refused = await client.put(f"/api/v1/campaigns/{campaign}/steps", json=steps)
+        assert list(refused.json()["errors"]) == ["steps.0.attachments"]
 
 
 class Web:

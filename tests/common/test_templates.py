@@ -19,6 +19,7 @@ from relaygram_common.templates import (
 
 NAMES = st.text(st.characters(exclude_characters="{}|", exclude_categories=["Cc", "Cs", "Zs", "Zl", "Zp"]), min_size=1)
 PLAIN = st.text(st.characters(exclude_characters="{}", exclude_categories=["Cs"]))
+TEXTS = st.text(st.characters(exclude_characters="{}\0", exclude_categories=["Cs"]))
 VALUES = st.dictionaries(NAMES, st.none() | PLAIN, max_size=3)
 # Texts that are mostly about braces, as they are typed and mistyped.
 ANYTHING = st.lists(
@@ -28,10 +29,8 @@ ANYTHING = st.lists(
 
 @st.composite
 def well_formed(draw: st.DrawFn) -> str:
-    token = st.builds("{{{{{}}}}}".format, NAMES) | st.builds(
-        "{{{{ {} |{}}}}}".format, NAMES, st.text(st.characters(exclude_characters="{}", exclude_categories=["Cs"]))
-    )
-    return "".join(draw(st.lists(PLAIN.filter(lambda text: "\0" not in text) | token, max_size=6)))
+    token = st.builds("{{{{{}}}}}".format, NAMES) | st.builds("{{{{ {} |{}}}}}".format, NAMES, TEXTS)
+    return "".join(draw(st.lists(TEXTS | token, max_size=6)))
 
 
 def test_a_text_is_made_for_one_person_and_told_why_it_can_not_be_sent() -> None:
