@@ -49,6 +49,7 @@ class Inbox:
         self.missed = asyncio.Event()  # something could not be fetched
         self._waiting: deque[Arrivals] = deque()
         self._in_hand = 0
+        self._busy = False  # something that is not waiting any more is not published yet
         self._wanted = asyncio.Event()
         self._room = asyncio.Event()
         self._unsaved: UpdateState | None = None
@@ -88,6 +89,12 @@ class Inbox:
         """The same without waiting."""
         self.state = arrivals.state or self.state
         size = len(arrivals.written) + len(arrivals.reads)
+        if not size and not self._waiting and not self._busy:
+            # Our own messages move the state thousands of times a second: nobody is woken for that.
+            if self._unsaved is None:
+                self._wanted.set()
+            self._unsaved = arrivals.state or self._unsaved
+            return
         if not size and self._waiting:
             last = self._waiting.pop()
             arrivals = Arrivals(last.written, last.reads, arrivals.state or last.state)
@@ -100,6 +107,7 @@ class Inbox:
         while True:
             await self._wait()
             batch = self._next()
+            self._busy = bool(batch)
             written = [one for arrivals in batch for one in arrivals.written]
             reads = [one for arrivals in batch for one in arrivals.reads]
             if written:
@@ -111,6 +119,7 @@ class Inbox:
             self._room.set()
             for arrivals in batch:
                 self._unsaved = arrivals.state or self._unsaved
+            self._busy = False
             await self._save(now=bool(written or reads))
 
     async def _wait(self) -> None:
@@ -156,5 +165,7 @@ class Inbox:
             return
         if state != self._saved:
             await self._work.insist(partial(self.rows.save_state, state))
-        self._saved, self._unsaved = state, None
+        self._saved = state
+        if self._unsaved is state:  # else it has moved on meanwhile
+            self._unsaved = None
         self._save_at = self._work.now() + _IDLE_SAVE_SECONDS
