@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import tracemalloc
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -191,6 +191,15 @@ async def test_another_workspaces_file_is_nobodys(api: Api) -> None:
         assert list(refused.json()["errors"]) == ["steps.0.attachments"]
 
 
+async def test_more_files_at_once_than_there_is_room_for_are_429(api: Api) -> None:
+    async with AsyncExitStack() as held:
+        while not api.parts.uploads.locked():
+            await held.enter_async_context(api.parts.uploads)
+        refused = await api.client.post("/api/v1/media", files={"file": ("x", b"x")})
+        assert (refused.status_code, refused.headers["Retry-After"]) == (429, "5")
+    await upload(api, b"x")
+
+
 class Web:
     """A web server that answers what it is told to, and notes what it was asked."""
 
@@ -283,7 +292,7 @@ async def test_what_can_not_be_fetched_is_said(open_api: Api, web: Web) -> None:
     ):  # fmt: skip
         (told,) = (await open_api.errors("POST", "/media", json={"url": url}))["url"]
         assert told.startswith(problem), (url, told)
-    assert list(await open_api.errors("POST", "/media", json={"url": web.file("/empty", b"")})) == ["file"]
+    assert list(await open_api.errors("POST", "/media", json={"url": web.file("/empty", b"")})) == ["url"]
     for body, field in (({}, "url"), ({"url": 1}, "url"), ({"url": "x", "y": 1}, "y"), ([], "body")):
         assert field in await open_api.errors("POST", "/media", json=body)
 

@@ -29,6 +29,7 @@ async def test_without_a_person_it_is_the_first_contact(api: Api) -> None:
         "sender_id": first["id"],
         "contact": {"first_name": "Ann", "last_name": "A", "handle": "@ann_a"},
         "step": 0,
+        "follow_up": None,
         "attachments": [],
     }
     assert await api.call("POST", f"{path}/preview") == {"data": expected, "meta": {}}

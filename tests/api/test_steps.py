@@ -218,7 +218,10 @@ async def test_previews_and_tests_are_of_the_step_asked_for(api: Api) -> None:
     campaign = await api.campaign(body="The body")
     path = f"/campaigns/{campaign['id']}"
     assert list(await api.errors("POST", f"{path}/preview?step=1")) == ["step"]
-    await put(api, campaign["id"], {"body": "One {{first_name}}"}, {"body": "Two {{first_name}}"})
+    follow_up = {"after_hours": 1, "body": "Well, {{first_name}}?"}
+    await put(
+        api, campaign["id"], {"body": "One {{first_name}}"}, {"body": "Two {{first_name}}", "followups": [follow_up]}
+    )
     jane = {"contact": {"first_name": "Jane"}}
     assert (await api.data("POST", f"{path}/preview", json=jane))["text"] == "One Jane"
     second = await api.data("POST", f"{path}/preview?step=1", json=jane)
@@ -228,13 +231,17 @@ async def test_previews_and_tests_are_of_the_step_asked_for(api: Api) -> None:
     person = {"handle": "@jane_doe", "first_name": "Jane"}
     headers = {"X-Request-Id": "one-request"}
     jobs = set()
-    for step, text in ((0, "One Jane"), (1, "Two Jane")):
-        made = await api.data("POST", f"{path}/test?step={step}", status=202, json=person, headers=headers)
+    well = await api.data("POST", f"{path}/preview?step=1&follow_up=0", json=jane)
+    assert (well["text"], well["step"], well["follow_up"]) == ("Well, Jane?", 1, 0)
+    for place in ("step=1&follow_up=1", "follow_up=0", "step=1&follow_up=-1"):
+        assert list(await api.errors("POST", f"{path}/preview?{place}")) == ["follow_up"]
+    for place, text in (("step=0", "One Jane"), ("step=1", "Two Jane"), ("step=1&follow_up=0", "Well, Jane?")):
+        made = await api.data("POST", f"{path}/test?{place}", status=202, json=person, headers=headers)
         assert made["body"] == text
         kept = await api.sql("select body from control.single_sends where job_id = $1::uuid", made["job_id"])
         assert kept == text.replace("Jane", "{{first_name}}")
         jobs.add(made["job_id"])
-    assert len(jobs) == 2
+    assert len(jobs) == 3
     assert list(await api.errors("POST", f"{path}/test?step=2", json=person)) == ["step"]
 
 

@@ -37,6 +37,7 @@ async def test_a_sequence_is_shown_changed_and_taken_away(logged_in: Relaygram, 
     assert wrapped.out == shown
     preview = await logged_in("campaigns", "preview", campaign, "--step", 1)
     assert preview.out == "Any questions?\n"
+    assert (await logged_in("campaigns", "preview", campaign, "--step", 1, "--follow-up", 0)).out == "Well?\n"
     assert (await logged_in("campaigns", "test", campaign, "@jane_doe", "--step", 2, "--no-wait")).status == 1
     assert (await logged_in("campaigns", "test", campaign, "@jane_doe", "--step", 1, "--no-wait")).status == 0
     assert json.loads((await logged_in("campaigns", "steps", "set", campaign, "-", "--json", stdin="[]")).out) == []

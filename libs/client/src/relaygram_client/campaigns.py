@@ -154,19 +154,32 @@ class Campaigns:
         contact: Mapping[str, str | float | None] | None = None,
         body: str | None = None,
         step: int | None = None,
+        follow_up: int | None = None,
     ) -> Preview:
         """The text (or `body`) as a contact gets it, or a person with these columns; else the first contact.
 
-        `step` is the position in the campaign's sequence.
+        `step` is the position in the campaign's sequence, `follow_up` the number of one of its follow-ups.
         """
         given = _given({"sender_id": sender_id, "contact": contact, "body": body})
         path = f"{_path(campaign_id)}/preview"
-        return one(Preview, await self._transport.call("POST", path, query={"step": step}, json=given))
+        return one(
+            Preview, await self._transport.call("POST", path, query={"step": step, "follow_up": follow_up}, json=given)
+        )
 
-    async def test(self, campaign_id: int, *, step: int | None = None, **person: Unpack[TestPerson]) -> CampaignTest:
+    async def test(
+        self,
+        campaign_id: int,
+        *,
+        step: int | None = None,
+        follow_up: int | None = None,
+        **person: Unpack[TestPerson],
+    ) -> CampaignTest:
         """Send the text once to a contact or to anybody; counts nowhere. `wait_for_test` tells what became of it."""
         path = f"{_path(campaign_id)}/test"
-        return one(CampaignTest, await self._transport.call("POST", path, query={"step": step}, json={**person}))
+        return one(
+            CampaignTest,
+            await self._transport.call("POST", path, query={"step": step, "follow_up": follow_up}, json={**person}),
+        )
 
     async def get_test(self, campaign_id: int, job_id: str) -> CampaignTest:
         """What became of a test send."""

@@ -1,5 +1,6 @@
 """The wiring: PostgreSQL, the outbox relay over NATS, the import worker, and HTTP in front."""
 
+import asyncio
 import zoneinfo
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,6 +20,8 @@ from relaygram_common.database.pool import create_pool
 from relaygram_common.health import http_server, listen
 from relaygram_common.runner import Runtime, serving
 from relaygram_common.security.sealing import Sealer
+
+_UPLOADS_AT_ONCE = 32
 
 
 @asynccontextmanager
@@ -62,6 +65,7 @@ async def make_parts(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[P
                 reads=SharedReads(),
                 logins=LoginLimiter(database, sealer, settings.login_failures_per_minute),
                 fetch_media=fetch_media,
+                uploads=asyncio.Semaphore(_UPLOADS_AT_ONCE),
                 wake_outbox=outbox.wake,
                 wake_imports=worker.wake,
             )

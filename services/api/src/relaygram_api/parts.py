@@ -1,5 +1,6 @@
 """What requests are answered with: made once by app.py, found by handlers through `Depends`."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
@@ -33,6 +34,8 @@ class Parts:
     reads: SharedReads
     logins: LoginLimiter
     fetch_media: FetchMedia
+    # Files that are received at the same time, each of which takes room on the disk.
+    uploads: asyncio.Semaphore
     # There are new rows in the outbox; there is a new import.
     wake_outbox: Callable[[], None]
     wake_imports: Callable[[], None]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _Contact = Annotated[int | None, typer.Option(min=1, help="Number of a contact of the campaign.")]
 _Step = Annotated[int | None, typer.Option(min=0, help="Which step of its sequence, from 0.")]
+_FollowUp = Annotated[int | None, typer.Option(min=0, help="Which of that step's follow-ups, from 0.")]
 _SECONDS = 60.0
 _STATS: "list[Column[CampaignStats]]" = [
     Column("contacts", lambda s: s.counts.total_contacts),
@@ -34,11 +35,16 @@ def preview(
     with_columns: With = None,
     text: Annotated[str | None, typer.Option("--text", help="Try this text instead of the campaign's.")] = None,
     step: _Step = None,
+    follow_up: _FollowUp = None,
     as_json: Json = False,
 ) -> None:
     """Show the text as one person gets it: a contact, somebody made up, or else the first contact."""
     person = columns(with_columns) or None
-    found = ask(lambda r: r.campaigns.preview(campaign, sender_id=contact, contact=person, body=text, step=step))
+    found = ask(
+        lambda r: r.campaigns.preview(
+            campaign, sender_id=contact, contact=person, body=text, step=step, follow_up=follow_up
+        )
+    )
     if as_json:
         print_json(found.as_json())
         return
@@ -56,6 +62,7 @@ def send_test(
     contact: _Contact = None,
     with_columns: With = None,
     step: _Step = None,
+    follow_up: _FollowUp = None,
     wait: Annotated[bool, typer.Option(help="Wait until it is sent or has failed.")] = True,
     as_json: Json = False,
 ) -> None:
@@ -70,7 +77,7 @@ def send_test(
         person["last_name"] = given.pop("last_name")
     if given:
         person["columns"] = given
-    done = ask(lambda r: _tested(r, campaign, person, step, wait=wait))
+    done = ask(lambda r: _tested(r, campaign, person, (step, follow_up), wait=wait))
     if as_json:
         print_json(done.as_json())
     where = f" to {done.destination}" if done.destination else ""
@@ -92,9 +99,9 @@ def stats(campaign: CampaignId, as_json: Json = False) -> None:
 
 
 async def _tested(
-    relaygram: "Relaygram", campaign_id: int, person: "TestPerson", step: int | None, *, wait: bool
+    relaygram: "Relaygram", campaign_id: int, person: "TestPerson", place: tuple[int | None, int | None], *, wait: bool
 ) -> "CampaignTest":
-    begun = await relaygram.campaigns.test(campaign_id, step=step, **person)
+    begun = await relaygram.campaigns.test(campaign_id, step=place[0], follow_up=place[1], **person)
     if not wait:
         return begun
     return await relaygram.campaigns.wait_for_test(campaign_id, begun.job_id, timeout_seconds=_SECONDS)

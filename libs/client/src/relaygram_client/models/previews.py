@@ -47,6 +47,8 @@ class Preview(Shape):
     contact: PreviewedFor
     #: Which text of the campaign it is, from 0.
     step: int
+    #: Which of the step's follow-ups; None: the step itself.
+    follow_up: int | None
     attachments: list[int]
 
 

@@ -41,10 +41,12 @@ class Recipient:
         return f"{self.telegram_user_id}/{self.handle}/{self.phone}"
 
 
-def job_id_of(campaign_id: int, recipient: Recipient, step: int, request_id: str, fingerprint: bytes) -> UUID:
+def job_id_of(campaign_id: int, recipient: Recipient, message: Message, request_id: str, fingerprint: bytes) -> UUID:
     """The same request for the same person is the same message, however often it comes."""
     trigger = f"{request_id}/{fingerprint.hex()}"
-    return job_id("test", campaign_id, recipient.sender_id or 0, step=step, trigger=trigger)
+    return job_id(
+        "test", campaign_id, recipient.sender_id or 0, step=message.step, follow_up=message.follow_up, trigger=trigger
+    )
 
 
 def text_of(message: Message, recipient: Recipient) -> str:

@@ -15,6 +15,7 @@ class Message:
     template: str
     attachments: tuple[int, ...]
     is_body: bool
+    follow_up: int | None = None
 
     @property
     def is_caption(self) -> bool:
@@ -22,13 +23,33 @@ class Message:
         return bool(self.attachments)
 
 
-def message_at(campaign: Mapping[str, Any], steps: Sequence[Step], position: int) -> Message | None:
-    """What the campaign sends at this place of its sequence; None when there is nothing."""
-    if not steps:
-        body = Message(0, campaign["body"], tuple(campaign["attachments"]), is_body=True)
-        return body if position == 0 else None
+class NoSuchMessageError(ValueError):
+    """There is nothing at this place."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field} {problem}")
+        self.field = field
+        self.problem = problem
+
+
+def message_at(
+    campaign: Mapping[str, Any], steps: Sequence[Step], position: int, follow_up: int | None = None
+) -> Message:
+    """What the campaign sends at this place of its sequence. Raises NoSuchMessageError."""
     found = [step for step in steps if step.position == position]
-    return Message(position, found[0].body, found[0].attachments, is_body=False) if found else None
+    if (steps and not found) or (not steps and position > 0):
+        last = max(0, len(steps) - 1)
+        raise NoSuchMessageError("step", f"there is none at this position; the last is {last}")
+    follow_ups = found[0].followups if found else ()
+    if follow_up is not None:
+        if follow_up >= len(follow_ups):
+            raise NoSuchMessageError(
+                "follow_up", f"there is none with this number; step {position} has {len(follow_ups)}"
+            )
+        return Message(position, follow_ups[follow_up].body, (), is_body=False, follow_up=follow_up)
+    if not found:
+        return Message(0, campaign["body"], tuple(campaign["attachments"]), is_body=True)
+    return Message(position, found[0].body, found[0].attachments, is_body=False)
 
 
 def sent_texts(campaign: Mapping[str, Any], steps: Sequence[Step]) -> Iterator[str]:

@@ -45,5 +45,6 @@ def shown_preview(message: Message, reader: Reader) -> dict[str, Any]:
         "sender_id": reader.sender_id,
         "contact": {**names, "handle": f"@{reader.handle}" if reader.handle else None},
         "step": message.step,
+        "follow_up": message.follow_up,
         "attachments": list(message.attachments),
     }

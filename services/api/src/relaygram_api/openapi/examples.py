@@ -98,7 +98,8 @@ THINGS: Final[dict[str, Any]] = {
     "Preview": {
         "text": "Hey Jane, happy to send pricing over.", "characters": 37, "limit": 4096, "tokens_without_value": [],
         "problem": None, "sender_id": 904,
-        "contact": {"first_name": "Jane", "last_name": "Doe", "handle": "@jane_doe"}, "step": 0, "attachments": [],
+        "contact": {"first_name": "Jane", "last_name": "Doe", "handle": "@jane_doe"}, "step": 0, "follow_up": None,
+        "attachments": [],
     },
     "CampaignTest": {
         "job_id": "5d0c6b1f-71c4-5a0e-8c55-0f4b8f0f6f1e", "campaign_id": 1, "status": "sent",

@@ -18,7 +18,7 @@ from relaygram_api.errors import conflict, invalid, not_found
 from relaygram_api.fields import Body, Id
 from relaygram_api.parts import Caller, FromParts, Parts
 from relaygram_api.routes.campaigns import demand
-from relaygram_api.routes.previews import StepAsked, message_asked_for
+from relaygram_api.routes.previews import FollowUpAsked, StepAsked, message_asked_for
 from relaygram_api.schemas.campaign_tests import CampaignTest
 from relaygram_api.schemas.envelopes import One
 from relaygram_api.things import exists
@@ -103,6 +103,7 @@ async def send_test(
     caller: Annotated[Caller, caller_with("campaigns:write")],
     parts: FromParts,
     step: StepAsked = 0,
+    follow_up: FollowUpAsked = None,
 ) -> Response:
     """Send the campaign's text to one person, whatever state the campaign is in. It counts in no campaign.
 
@@ -113,13 +114,13 @@ async def send_test(
         connection = change.connection
         campaign = await demand(connection, campaign_id)
         recipient = await _recipient(connection, parts, campaign, body)
-        message = await message_asked_for(connection, campaign, step)
+        message = await message_asked_for(connection, campaign, step, follow_up)
         if problem := text_problem(text_of(message, recipient), is_caption=message.is_caption):
             raise invalid({"body": [problem]})
         account = await pg_campaign_tests.account(connection, campaign["telegram_account_id"])
         _demand_active(account)
         fingerprint = parts.sealer.fingerprint(f"test {recipient.addresses}")
-        job = job_id_of(campaign_id, recipient, step, caller.request_id, fingerprint)
+        job = job_id_of(campaign_id, recipient, message, caller.request_id, fingerprint)
         added = await pg_campaign_tests.add(connection, parts.sealer, campaign, message, job, recipient)
         if added is not None:
             row_id, made_at = added

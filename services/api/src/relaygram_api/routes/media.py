@@ -13,7 +13,7 @@ from relaygram_api.answers import answer, seconds
 from relaygram_api.change import changing
 from relaygram_api.checked_route import PREFIX, CheckedRoute, caller_with, media_type, takes
 from relaygram_api.core.media import KINDS, MediaFile, kind_of, safe_name
-from relaygram_api.errors import field_errors, invalid, not_found, too_large
+from relaygram_api.errors import field_errors, invalid, not_found, too_large, too_many
 from relaygram_api.fields import Body, ShortText
 from relaygram_api.form_upload import read_form
 from relaygram_api.parts import Caller, FromParts, Parts
@@ -23,6 +23,7 @@ from relaygram_api.schemas.media import Media
 
 router = APIRouter(prefix=f"{PREFIX}/media", route_class=CheckedRoute, tags=["Media"])
 _FORM, _JSON = "multipart/form-data", "application/json"
+_BUSY_SECONDS = 5
 Kind = Literal["photo", "document"]
 
 
@@ -80,13 +81,13 @@ async def add_media(
     request: Request, caller: Annotated[Caller, caller_with("campaigns:write")], parts: FromParts
 ) -> Response:
     """Take a photo or file for `attachments`. What it is, its bytes say; the sender's word counts for nothing."""
-    async with receiving(parts.settings.max_media_bytes) as file:
-        if media_type(request) == _FORM:
-            name, kind = await _from_form(request, file)
-        else:
-            name, kind = await _from_address(request, parts, file)
+    if parts.uploads.locked():
+        raise too_many("Too many files are being received now.", _BUSY_SECONDS)
+    is_form = media_type(request) == _FORM
+    async with parts.uploads, receiving(parts.settings.max_media_bytes) as file:
+        name, kind = await (_from_form(request, file) if is_form else _from_address(request, parts, file))
         if not file.size_bytes:
-            raise invalid({"file": ["is empty"]})
+            raise invalid({"file" if is_form else "url": ["is empty"]})
         media = await _understood(file, safe_name(name), kind)
         async with changing(parts, caller) as change:
             media_id = await pg_media.add(change.connection, caller.workspace_id, media, file.chunks())

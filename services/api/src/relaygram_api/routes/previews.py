@@ -12,7 +12,7 @@ from relaygram_api.answers import answer
 from relaygram_api.checked_route import PREFIX, CheckedRoute, caller_with, concerns
 from relaygram_api.core.addresses import normal_handle
 from relaygram_api.core.contact_file import NAMED_COLUMNS
-from relaygram_api.core.messages import Message, message_at
+from relaygram_api.core.messages import Message, NoSuchMessageError, message_at
 from relaygram_api.core.preview import MADE_UP, Reader, shown_preview
 from relaygram_api.errors import invalid
 from relaygram_api.fields import Body, Id, Position
@@ -49,6 +49,7 @@ Handle = Annotated[
 
 
 StepAsked = Annotated[Position, Query(description="Which text of its sequence, by position from 0.")]
+FollowUpAsked = Annotated[Position | None, Query(description="Which of that step's follow-ups, from 0; else the step.")]
 
 
 class PreviewContact(BaseModel):
@@ -83,11 +84,12 @@ async def preview_campaign(
     parts: FromParts,
     body: PreviewRequest | None = None,
     step: StepAsked = 0,
+    follow_up: FollowUpAsked = None,
 ) -> Response:
     """The text as one person would get it, by the rule that sends it; `body` tries a text that is not saved."""
     asked = body or PreviewRequest()
     async with parts.database.workspace(caller.workspace_id) as connection:
-        message = await message_asked_for(connection, await demand(connection, campaign_id), step)
+        message = await message_asked_for(connection, await demand(connection, campaign_id), step, follow_up)
         if problems := _problems(asked, message):
             raise invalid(problems)
         reader = await _reader(connection, campaign_id, asked)
@@ -96,14 +98,15 @@ async def preview_campaign(
     return answer(shown_preview(message, reader))
 
 
-async def message_asked_for(connection: Connection, campaign: dict[str, Any], step: int) -> Message:
-    """The campaign's text at this position; 422 when there is none."""
+async def message_asked_for(
+    connection: Connection, campaign: dict[str, Any], step: int, follow_up: int | None
+) -> Message:
+    """The campaign's text at this place; 422 when there is none."""
     steps = await pg_steps.of_campaign(connection, campaign["id"])
-    message = message_at(campaign, steps, step)
-    if message is None:
-        last = max(0, len(steps) - 1)
-        raise invalid({"step": [f"there is none at this position; the last is {last}"]})
-    return message
+    try:
+        return message_at(campaign, steps, step, follow_up)
+    except NoSuchMessageError as error:
+        raise invalid({error.field: [error.problem]}) from None
 
 
 def _problems(asked: PreviewRequest, message: Message) -> dict[str, Any]:

@@ -26,4 +26,5 @@ class Preview(Shape):
     sender_id: int | None = Field(description="The contact; null for one who was given or made up.")
     contact: PreviewedFor
     step: int = Field(description="Which text of the campaign it is, from 0.")
+    follow_up: int | None = Field(description="Which of the step's follow-ups; null: the step itself.")
     attachments: list[int]
