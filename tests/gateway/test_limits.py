@@ -112,8 +112,8 @@ async def test_a_flood_wait_is_told_and_kept_over_a_restart(
     gateway = own_gateway(hold_seconds=1)
     await gateway.start()
     account = await world.account()
-    await _fault(world, account, "flood", times=1, action={"error": "FLOOD_WAIT_9"})
-    _, jobs = await world.broadcast(account, await world.people(3))
+    await _fault(world, account, "flood", times=5, action={"error": "FLOOD_WAIT_9"})
+    _, jobs = await world.broadcast(account, await world.people(5))
     until = await _waits_for(world, account, "flood_wait")
     row = await world.sql.fetchrow(
         "select status, backing_off_until, status_reason from control.telegram_accounts where id = $1", account.id
@@ -121,6 +121,8 @@ async def test_a_flood_wait_is_told_and_kept_over_a_restart(
     assert row is not None
     assert (row["status"], row["backing_off_until"]) == ("backing_off", until)
     assert row["status_reason"] == "FLOOD_WAIT: Telegram asks this account to slow down."
+    told = "select count(*) from control.outbox where subject like 'account.event.%.backing_off.' || $1::text"
+    assert await world.sql.fetchval(told, str(account.id)) == 1
     # What was on the wire together with it may have been taken.
     before = len(await world.wire(account))
     await gateway.kill()

@@ -36,7 +36,7 @@ async def end_session(place: TelegramPlace, session: str, lease_is_valid: Callab
 async def forget_login(rows: AccountRows, account: AccountRow, term: int) -> None:
     """Nothing of the log-in stays with us."""
     await rows.written(
-        account, term, ("forget_session", account.id), ("forget_login", account.id), ("forget_connection", account.id),
-        ("forget_update_state", account.id),
+        account, term, ("forget_wait", account.id),
+        ("forget_session", account.id), ("forget_login", account.id), ("forget_connection", account.id),
         ("forget_secrets", account.id, ["phone", "bot_token", "session_string", "code", "password"]),
     )  # fmt: skip

@@ -23,11 +23,13 @@ COLD = "cold"
 _FINDING = (RESOLVE_USERNAME, IMPORT_CONTACTS)
 _JITTER = 0.05
 _MAX_JITTER_SECONDS = 1.0
+_WORTH_TELLING_SECONDS = 2.0
 
 
 @dataclass(slots=True)
 class _Closed:
     until: float  # event loop's clock
+    told_until: float  # as it was written down
     code: str
     message: str
     shown_until: datetime | None = None  # PostgreSQL's clock; None: not written yet
@@ -52,7 +54,7 @@ class Blocks:
             if block.method == COLD:
                 self._cold = ColdGate(block.strikes, until)
             if block.seconds > 0:
-                self._closed[block.method] = _Closed(until, block.code, "", block.until)
+                self._closed[block.method] = _Closed(until, until, block.code, "", block.until)
 
     def wait_seconds(self, method: str) -> float:
         """0 when the method is open."""
@@ -107,11 +109,14 @@ class Blocks:
     def _close(self, method: str, wait: Wait, seconds: float) -> None:
         FLOOD_WAITS.labels(wait.code).inc()
         until, before = self._work.now() + seconds, self._closed.get(method)
-        if before is None or until > before.until:
-            closed = self._closed[method] = _Closed(until, wait.code, wait.message)
-            self._saving += 1
-            self._work.in_background(self._save(method, closed, seconds))
-            self._work.loop.call_later(seconds + 0.01, self._on_change)
+        self._work.loop.call_later(seconds + 0.01, self._on_change)
+        if before is not None and until <= before.told_until + _WORTH_TELLING_SECONDS:
+            # Of many that were on the wire together each tells the same: people need not hear of every one.
+            before.until = max(before.until, until)
+            return
+        closed = self._closed[method] = _Closed(until, until, wait.code, wait.message)
+        self._saving += 1
+        self._work.in_background(self._save(method, closed, seconds))
 
     async def _save(self, method: str, closed: _Closed, seconds: float) -> None:
         work = self._work

@@ -26,6 +26,8 @@ def put_off(work: Work, held: Held, seconds: float) -> None:
 async def _put_off(work: Work, held: Held, seconds: float) -> None:
     jobs = [held.job.job_id]
     await work.insist(lambda: work.ledger.snooze(jobs, never_left=jobs if held.never_left else []))
+    if held.job.job_id not in work.held:
+        return  # given back meanwhile
     if seconds <= work.settings.hold_seconds:
         work.admit_again(held, after_seconds=seconds)
     else:
