@@ -1,13 +1,22 @@
 """Media: uploads in pieces, by their bytes, and addresses that lead nowhere they should not."""
 
 import asyncio
+import datetime
 import hashlib
+import socket
+import ssl
 import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from relaygram_api.core.media import safe_name
 from relaygram_api.core.public_address import is_public
@@ -314,17 +323,51 @@ async def test_a_name_that_leads_elsewhere_the_second_time_leads_nowhere(
     api: Api, web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was checked is what is connected to: the name is asked once. And any private one among many is too many."""
-    loop, answers = asyncio.get_running_loop(), [["93.184.216.34", "127.0.0.1"]]
     asked = []
 
-    async def getaddrinfo(host: str, port: int, **_: Any) -> list[Any]:
+    def getaddrinfo(host: str, port: int, **_: Any) -> list[Any]:
         asked.append(host)
-        return [(2, 1, 6, "", (address, port)) for address in answers[0]]
+        return [(2, 1, 6, "", (address, port)) for address in ("93.184.216.34", "127.0.0.1")]
 
-    monkeypatch.setattr(loop, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     url = web.url("/secret", "rebinding.example")
     (told,) = (await api.errors("POST", "/media", json={"url": url}))["url"]
     assert (told, asked) == ("leads to an address that is not public", ["rebinding.example"])
+
+
+def a_certificate(folder: Path) -> ssl.SSLContext:
+    """A server's, that nobody vouches for."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "server.pem").write_bytes(pem + certificate.public_bytes(Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.pem")
+    return context
+
+
+async def test_the_certificate_must_be_the_names_though_the_connection_goes_to_an_address(
+    open_api: Api, tmp_path: Path
+) -> None:
+    context, names = a_certificate(tmp_path), list[str | None]()
+    context.sni_callback = lambda _socket, name, _context: names.append(name)
+
+    async def close(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with await asyncio.start_server(close, "127.0.0.1", 0, ssl=context) as server:
+        port = server.sockets[0].getsockname()[1]
+        (told,) = (await open_api.errors("POST", "/media", json={"url": f"https://localhost:{port}/x"}))["url"]
+    assert told.startswith("can not be read")
+    assert "CERTIFICATE_VERIFY_FAILED" in told
+    assert names == ["localhost"]
 
 
 @pytest.mark.parametrize("address", ["93.184.216.34", "2606:4700:4700::1111", "::ffff:93.184.216.34"])

@@ -7,7 +7,9 @@ that answers differently the second time leads nowhere. Each redirect is treated
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 
 import httpx
 
@@ -28,8 +30,11 @@ class FetchError(ValueError):
 
 
 class _Fetcher:
-    def __init__(self, client: httpx.AsyncClient, *, seconds: float, allow_private: bool) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, resolvers: ThreadPoolExecutor, *, seconds: float, allow_private: bool
+    ) -> None:
         self._client = client
+        self._resolvers = resolvers
         self._seconds = seconds
         self._allow_private = allow_private
         self._room = asyncio.Semaphore(_AT_ONCE)
@@ -77,8 +82,11 @@ class _Fetcher:
     async def _resolved(self, url: httpx.URL) -> list[str]:
         port = url.port or _PORTS[url.scheme]
         try:
-            found = await asyncio.get_running_loop().getaddrinfo(
-                url.raw_host.decode(), port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
+            found = await asyncio.get_running_loop().run_in_executor(
+                self._resolvers,
+                partial(socket.getaddrinfo, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP),
+                url.raw_host.decode(),
+                port,
             )
         except (OSError, UnicodeError):
             raise FetchError("names a host that can not be found") from None
@@ -94,7 +102,12 @@ async def media_fetcher(*, seconds: float, allow_private: bool) -> AsyncIterator
     limits = httpx.Limits(max_connections=_AT_ONCE, max_keepalive_connections=0)
     timeout = httpx.Timeout(seconds, connect=min(5.0, seconds))
     async with httpx.AsyncClient(limits=limits, timeout=timeout, trust_env=False, follow_redirects=False) as client:
-        yield _Fetcher(client, seconds=seconds, allow_private=allow_private).fetch
+        # Threads of its own: who waits for a name server that never answers holds up nothing but other fetches.
+        resolvers = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="media-names")
+        try:
+            yield _Fetcher(client, resolvers, seconds=seconds, allow_private=allow_private).fetch
+        finally:
+            resolvers.shutdown(wait=False, cancel_futures=True)
 
 
 def _parsed(address: str) -> httpx.URL:
