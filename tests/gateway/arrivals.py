@@ -75,3 +75,21 @@ async def all_told(world: World, account: Account, texts: set[str], timeout: flo
     by_text = {(one.text, one.message_id, one.event_id) for one in events}
     assert len(by_text) == len(texts), "a message was told under two ids"
     return events
+
+
+async def all_read(world: World, account: Account, count: int, timeout: float = 30) -> list[Receipt]:
+    """Wait until so many different ones were told."""
+
+    async def there() -> bool:
+        found = {(one.chat_id, one.message_id) for one in await receipts(world, account, "read")}
+        assert len(found) >= count, f"{len(found)} of {count}"
+        return True
+
+    await eventually(there, timeout)
+    return await receipts(world, account, "read")
+
+
+async def read(world: World, account: Account, *people: dict[str, Any]) -> None:
+    """People read what they got."""
+    for person in people:
+        await world.sandbox.post(f"/users/{person['id']}/read", {"peer_id": account.person["id"]})

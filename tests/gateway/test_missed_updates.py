@@ -1,0 +1,177 @@
+"""Nothing that was written or read is lost: over a stop, kill -9, a hang, a take-over, NATS away, a gap too long."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from tests.gateway.arrivals import all_read, all_told, at_work, kept_pts, read, told, write
+from tests.gateway.gateways import GatewayProcess
+from tests.gateway.world import World
+from tests.support.waiting import eventually
+
+
+@pytest.mark.parametrize("kind", ["user", "bot"])
+async def test_what_was_written_while_nobody_ran_the_account_is_told(
+    world: World, own_gateway: Callable[..., GatewayProcess], kind: str
+) -> None:
+    first, account = own_gateway(), await world.account(kind=kind)
+    await first.start()
+    await at_work(world, account)
+    people = await world.people(3)
+    await write(world, people[0], account, "before")
+    await all_told(world, account, {"before"})
+    await first.stop()
+    texts = {f"missed {number}" for number in range(30)}
+    for number, text in enumerate(sorted(texts)):
+        await write(world, people[number % 3], account, text)
+    second = own_gateway()
+    await second.start()
+    await all_told(world, account, {"before", *texts})
+    await second.stop()
+
+
+async def test_a_difference_that_is_refused_is_asked_for_again(
+    world: World, own_gateway: Callable[..., GatewayProcess]
+) -> None:
+    account, first = await world.account(), own_gateway()
+    await first.start()
+    await at_work(world, account)
+    await first.stop()
+    (person,) = await world.people(1)
+    await write(world, person, account, "are you there?")
+    refused = {"name": "no", "account_id": account.person["id"], "method": "updates.getDifference"}
+    await world.sandbox.post("/faults", {**refused, "action": {"error": "RPC_CALL_FAIL"}, "times": 3})
+    second = own_gateway()
+    await second.start()
+    await all_told(world, account, {"are you there?"}, 40)
+    await world.sandbox.request("DELETE", "/faults")
+    await second.stop()
+
+
+async def test_a_gap_that_is_too_long_for_telegram_is_filled_from_the_chats(
+    world: World, own_gateway: Callable[..., GatewayProcess]
+) -> None:
+    account, first = await world.account(), own_gateway()
+    await first.start()
+    await at_work(world, account)
+    people = await world.people(3)
+    await write(world, people[0], account, "before")
+    await all_told(world, account, {"before"})
+    await first.stop()
+    texts = {f"in the gap {number}" for number in range(130)}
+    for number, text in enumerate(sorted(texts)):
+        await write(world, people[number % 2], account, text)
+    await world.sandbox.put("/settings", difference_limit=50)
+    second = own_gateway()
+    await second.start()
+    await all_told(world, account, {"before", *texts})
+    assert await world.wire(account, "messages.getDialogs")  # by whichever gateway took the account
+    await world.sandbox.put("/settings", difference_limit=None)
+    await write(world, people[2], account, "after")
+    await all_told(world, account, {"before", "after", *texts})
+    await second.stop()
+
+
+@pytest.mark.faults
+async def test_the_gateway_is_killed_again_and_again_while_people_write(
+    world: World, own_gateway: Callable[..., GatewayProcess]
+) -> None:
+    account, gateway = await world.account(), own_gateway()
+    await gateway.start()
+    await at_work(world, account)
+    people = await world.people(5)
+    texts = [f"word {number}" for number in range(200)]
+
+    async def keep_writing() -> None:
+        for number, text in enumerate(texts):
+            await write(world, people[number % 5], account, text)
+            await asyncio.sleep(0.05)  # people's pace
+
+    writing = asyncio.create_task(keep_writing())
+    for pause in (0.3, 1.1, 1.7):
+        await asyncio.sleep(pause)  # any moment: no event stands for it
+        await gateway.kill()
+        await gateway.start()
+    await writing
+    await all_told(world, account, set(texts), 60)
+    await gateway.stop()
+
+
+@pytest.mark.faults
+async def test_nats_is_away_while_people_write(world: World, own_gateway: Callable[..., GatewayProcess]) -> None:
+    gateway = own_gateway(lease_seconds=4, lease_margin_seconds=0.5)
+    await gateway.start()
+    account = await world.account()
+    await at_work(world, account)
+    (person,) = await world.people(1)
+    await write(world, person, account, "before")
+    await all_told(world, account, {"before"})
+    before = await kept_pts(world, account)
+    await asyncio.to_thread(world.nats.kill)
+    texts = {f"in the dark {number}" for number in range(40)}
+    await write(world, person, account, *sorted(texts))
+
+    async def noted() -> bool:
+        found = await world.sql.fetchval(
+            "select cardinality(undecided) from telegram.last_inbound where account_id = $1", account.id
+        )
+        return bool(found and found > 1)
+
+    await eventually(noted, what="noted before it is told")
+    assert await kept_pts(world, account) == before  # nothing is behind us that nobody was told of
+    await asyncio.to_thread(world.nats.start)
+    await world.publisher.reconnected()
+    await all_told(world, account, {"before", *texts}, 60)
+    await gateway.stop()
+
+
+@pytest.mark.faults
+async def test_a_gateway_that_hung_tells_nothing_after_another_took_over(
+    world: World, own_gateway: Callable[..., GatewayProcess]
+) -> None:
+    """SIGSTOP with messages in hand, SIGCONT when another gateway runs the account."""
+    first, second = own_gateway(), own_gateway()
+    await first.start()
+    account = await world.account()
+    await at_work(world, account)
+    (person,) = await world.people(1)
+    texts = [f"over {number}" for number in range(60)]
+    await write(world, person, account, *texts[:20])
+    first.send(signal.SIGSTOP)
+    await write(world, person, account, *texts[20:40])
+    await second.start()
+    await all_told(world, account, set(texts[:40]), 30)
+    before = await world.sql.fetchval("select term from telegram.fences where account_id = $1", account.id)
+    count = len(await told(world, account))
+    first.send(signal.SIGCONT)
+    await eventually(lambda: "lease.run_out" in first.log_text() or "account.taken_over" in first.log_text())
+    assert len(await told(world, account)) == count
+    await write(world, person, account, *texts[40:])
+    await all_told(world, account, set(texts), 30)
+    assert before == await world.sql.fetchval("select term from telegram.fences where account_id = $1", account.id)
+    await first.stop()
+    await second.stop()
+
+
+@pytest.mark.parametrize("state_is_kept", [True, False])
+async def test_what_was_read_while_nobody_ran_the_account_is_told(
+    world: World, own_gateway: Callable[..., GatewayProcess], state_is_kept: bool
+) -> None:
+    """From Telegram's difference; and where that no longer tells it, from the chats."""
+    first, account = own_gateway(), await world.account()
+    await first.start()
+    people = await world.people(120)
+    _, jobs = await world.broadcast(account, people)
+    events = await world.settled(jobs)
+    await first.stop()
+    if not state_is_kept:
+        await world.sql.execute("delete from telegram.update_states where account_id = $1", account.id)
+    await read(world, account, *people)
+    second = own_gateway(catch_up_seconds=1)
+    await second.start()
+    found = await all_read(world, account, 120)
+    expected = {(event.recipient_id, event.telegram_message_id) for event in events.values()}
+    assert {(one.chat_id, one.message_id) for one in found} == expected
+    await second.stop()
