@@ -209,7 +209,7 @@ _SEQUENCE = replace(_RUN, has_steps=True, followed_revision=900, read_at=_NOW)
         ({"has_due": True, "has_published": True}, 500, 99.0, Duty.RECONCILE),
         ({"finals": 90, "has_due": True, "postponed": 10}, 500, 99.0, None),
         ({"finals": 90, "has_due": True, "postponed": 9}, 500, 99.0, Duty.RECONCILE),
-        ({"version": 2}, 500, 0.0, Duty.ADVANCE),
+        ({"plan_changes": 1}, 500, 0.0, Duty.ADVANCE),
         ({"pending": 1}, 500, 0.0, None),
         ({"mode": "auto_reply", "expanded_generation": None}, 500, 99.0, None),
         ({"mode": "auto_reply", "has_due": True, "next_due_at": _NOW}, 1, 0.0, Duty.ADVANCE),

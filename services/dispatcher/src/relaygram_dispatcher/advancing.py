@@ -1,7 +1,6 @@
 """One turn of a running campaign: what follows from its log, then what is due, then its next people."""
 
 from relaygram_dispatcher.adapters.pg_due import PgDue
-from relaygram_dispatcher.adapters.pg_runs import LeaseLostError
 from relaygram_dispatcher.core.duties import to_follow, to_plan, work_is_due
 from relaygram_dispatcher.core.run import Run
 from relaygram_dispatcher.core.window import Window
@@ -46,13 +45,8 @@ class Advancing:
         return bool(to_plan(run) or made or expanded or followed > run.followed_revision)
 
     async def _plan(self, run: Run) -> None:
-        """Due times rest on delays and quiet hours; when these have changed, all are set anew, page by page."""
-        plans = await self._due.plan(run)
-        if plans is None:
-            raise LeaseLostError(f"run of campaign {run.campaign_id}")
-        now, before = plans
-        if before is not None and now != before:  # None: this is the first look, and all was made by it
-            after = 0
-            while after := await self._due.plan_page(run, after, people=_PEOPLE_PER_PLAN):
-                pass
-        await self._due.note_plan(run, now)
+        """All due times are set anew, page by page. What changes meanwhile is found by the next look."""
+        after = 0
+        while after := await self._due.plan_page(run, after, people=_PEOPLE_PER_PLAN):
+            pass
+        await self._due.note_plan(run)

@@ -74,20 +74,15 @@ class PgDue:
         _demand(run, count is not None)
         return int(count)
 
-    async def plan(self, run: Run) -> tuple[str, str | None] | None:
-        """What due times rest on now, and what they were last set by; None: the run is not ours."""
-        row = await self._pool.fetchrow(_sql["plan_of"], run.campaign_id, run.epoch)
-        return None if row is None else (row["plan"], row["planned"])
-
     async def plan_page(self, run: Run, after: int, *, people: int) -> int:
         """Set the due times of the next people anew; the last of them, 0 at the end."""
         until = await self._pool.fetchval(_sql["plan_page"], run.campaign_id, run.epoch, after, people)
         _demand(run, until is not None)
         return int(until)
 
-    async def note_plan(self, run: Run, plan: str) -> None:
-        """Due times are as this version wants them."""
-        noted = await self._pool.fetchval(_sql["note_plan"], run.campaign_id, run.epoch, run.version, plan)
+    async def note_plan(self, run: Run) -> None:
+        """Due times are as they were wanted when the run was read."""
+        noted = await self._pool.fetchval(_sql["note_plan"], run.campaign_id, run.epoch, run.plan_changes)
         _demand(run, noted is not None)
 
     async def clear(self, run: Run, *, page: int) -> None:

@@ -31,8 +31,8 @@ def duty(run: Run, *, room: int, idle_seconds: float, reconcile_after_seconds: f
 
 
 def to_plan(run: Run) -> bool:
-    """The campaign has changed since its due times were set."""
-    return run.version != run.planned_version
+    """Delays or quiet hours have changed since due times were set."""
+    return run.plan_changes != run.planned_changes
 
 
 def to_follow(run: Run) -> bool:

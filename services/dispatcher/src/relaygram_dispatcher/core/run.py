@@ -29,8 +29,8 @@ class Run:
     limits: Mapping[str, Any]
     read_at: datetime  # by PostgreSQL's clock, as all due times
     mode: str = "broadcast"
-    version: int = 1
-    planned_version: int = 1
+    plan_changes: int = 0  # of delays and quiet hours
+    planned_changes: int = 0  # of these, what due times show already
     followed_revision: int = 0
     has_steps: bool = False
     has_due: bool = False

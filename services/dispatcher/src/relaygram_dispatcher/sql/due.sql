@@ -39,14 +39,11 @@ select dispatch.put_off($1, $2, $3, $4)
 -- name: publish_again
 select dispatch.publish_again($1, $2, $3)
 
--- name: plan_of
-select dispatch.plan_of($1) as plan, r.plan as planned from dispatch.runs r where r.campaign_id = $1 and r.epoch = $2
-
 -- name: plan_page
 select dispatch.plan_page($1, $2, $3, $4)
 
 -- name: note_plan
-update dispatch.runs set planned_version = $3, plan = $4 where campaign_id = $1 and epoch = $2 returning run_id
+update dispatch.runs set planned_changes = $3 where campaign_id = $1 and epoch = $2 returning run_id
 
 -- name: clear_page
 select dispatch.clear_page($1, $2, $3)

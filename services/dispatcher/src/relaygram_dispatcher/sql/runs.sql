@@ -35,7 +35,7 @@ update dispatch.runs set lease_until = null where lease_owner = $1 and finished_
 -- All that decides what a run needs next, as of one moment. Whatever waits in dispatch.due, each part is a probe of an
 -- index: with an order and a limit it can be nothing else. `postponed` counts no further than a run works ahead.
 select r.run_id, r.campaign_id, r.workspace_id, r.account_id, r.epoch, r.jobs_made, r.expanded_generation,
-       r.planned_version, r.followed_revision, c.version, c.mode,
+       r.plan_changes, r.planned_changes, r.followed_revision, c.mode,
        c.status, c.deleted_at is not null as deleted, c.contacts_generation, c.next_send_at, c.waiting_for,
        exists (select from control.imports i where i.campaign_id = r.campaign_id and i.status in ('queued', 'running')) as importing,
        coalesce(k.last_position, 0) as rows, coalesce(k.pending, 0) as pending, coalesce(k.sent + k.failed, 0) as finals,

@@ -14,10 +14,29 @@ drop index dispatch.due_next;
 create index due_next on dispatch.due (campaign_id, counted, due_at, job_id) where published_at is null;
 create index due_published on dispatch.due (campaign_id, published_at) where published_at is not null;
 
--- The campaign's version by whose steps and quiet hours the due times were last set, and a digest of these.
+-- How often that has changed which due times rest on, and which of these changes they show already. Counted, not
+-- compared: what was changed and changed back may have left its traces in between.
 alter table dispatch.runs
-    add column planned_version bigint not null default 0,
-    add column plan text;
+    add column plan_changes bigint not null default 0,
+    add column planned_changes bigint not null default 0;
+
+create function dispatch.plan_changed() returns trigger language plpgsql security definer set search_path = pg_catalog as $$
+declare
+    v_row constant jsonb := to_jsonb(coalesce(new, old));
+begin
+    update dispatch.runs r set plan_changes = r.plan_changes + 1
+     where r.campaign_id = (v_row ->> tg_argv[0])::bigint and r.finished_at is null;
+    return null;
+end
+$$;
+create trigger plan_changed after update of quiet_hours, time_zone on control.campaigns for each row
+    when (old.quiet_hours is distinct from new.quiet_hours or old.time_zone is distinct from new.time_zone)
+    execute function dispatch.plan_changed('id');
+create trigger plan_changed after insert or delete on control.steps for each row
+    execute function dispatch.plan_changed('campaign_id');
+create trigger plan_changed_again after update of delay_seconds, followups on control.steps for each row
+    when (old.delay_seconds <> new.delay_seconds or old.followups <> new.followups)
+    execute function dispatch.plan_changed('campaign_id');
 
 -- A page of people is done: those up to `p_until` have their jobs, or a due row each (`p_jobs`, by contact).
 create function dispatch.advance_run(
@@ -215,18 +234,6 @@ begin
 end
 $$;
 
--- What the due times of a campaign rest on.
-create function dispatch.plan_of(p_campaign bigint) returns text
-language sql stable as $$
-    select md5(concat(c.quiet_hours, '/', c.time_zone, '/',
-                      (select string_agg(concat(s.identity, ':', s.delay_seconds, ':',
-                                                (select string_agg(f ->> 'after_hours', ',' order by n)
-                                                   from jsonb_array_elements(s.followups) with ordinality as e (f, n))),
-                                         '/' order by s.identity)
-                         from control.steps s where s.campaign_id = c.id)))
-      from control.campaigns c where c.id = p_campaign
-$$;
-
 -- Nothing of an ended campaign is due any more; page by page, for there may be a million. How many left; null: not ours.
 create function dispatch.clear_page(p_campaign bigint, p_epoch bigint, p_most int) returns bigint
 language plpgsql as $$
@@ -309,8 +316,8 @@ end
 $$;
 
 revoke execute on function dispatch.advance_run, dispatch.begin_due, dispatch.mark_published, dispatch.put_off, dispatch.follow,
-    dispatch.publish_again, dispatch.plan_page, dispatch.plan_of, dispatch.clear_page, control.note_waiting,
+    dispatch.publish_again, dispatch.plan_page, dispatch.plan_changed, dispatch.clear_page, control.note_waiting,
     control.misfire, control.keep_waiting from public;
 grant execute on function dispatch.advance_run, dispatch.begin_due, dispatch.mark_published, dispatch.put_off, dispatch.follow,
-    dispatch.publish_again, dispatch.plan_page, dispatch.plan_of, dispatch.clear_page, control.note_waiting,
+    dispatch.publish_again, dispatch.plan_page, dispatch.clear_page, control.note_waiting,
     control.misfire to relaygram_dispatcher;
