@@ -175,3 +175,22 @@ async def test_what_was_read_while_nobody_ran_the_account_is_told(
     expected = {(event.recipient_id, event.telegram_message_id) for event in events.values()}
     assert {(one.chat_id, one.message_id) for one in found} == expected
     await second.stop()
+
+
+async def test_what_nobody_decided_since_its_stream_was_lost_is_told_again(
+    world: World, own_gateway: Callable[..., GatewayProcess]
+) -> None:
+    gateway, account = own_gateway(undecided_seconds=2), await world.account()
+    await gateway.start()
+    await at_work(world, account)
+    (person,) = await world.people(1)
+    await write(world, person, account, "first", "second")
+    before = {one.event_id for one in await all_told(world, account, {"first", "second"})}
+    # The stream's memory of ids goes with it.
+    js = world.client.jetstream()
+    info = await js.stream_info("INBOUND_MESSAGES")
+    await js.delete_stream("INBOUND_MESSAGES")
+    await js.add_stream(info.config)
+    events = await all_told(world, account, {"first", "second"})
+    assert {one.event_id for one in events} == before
+    await gateway.stop()

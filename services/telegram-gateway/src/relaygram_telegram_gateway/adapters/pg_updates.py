@@ -22,6 +22,14 @@ class RecentChat:
     newest_message_id: int
 
 
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """A person's message that nobody decided for long."""
+
+    peer: Peer
+    message_id: int
+
+
 class UpdateRows:
     """The rows of one account under one term."""
 
@@ -77,6 +85,11 @@ class UpdateRows:
         """The chats of the last so many messages, the newest first."""
         rows = await self._pool.fetch(_sql["recent_chats"], self._account_id, messages)
         return [RecentChat(Peer(row["telegram_user_id"], row["access_hash"]), row["newest"]) for row in rows]
+
+    async def undecided(self, *, older_than_seconds: float, most: int) -> list[Undecided]:
+        """Messages that should have been decided long ago, the oldest first."""
+        rows = await self._pool.fetch(_sql["undecided"], self._account_id, older_than_seconds, most)
+        return [Undecided(Peer(row["telegram_user_id"], row["access_hash"]), row["message_id"]) for row in rows]
 
     async def _fenced(self, *statements: tuple[Any, ...]) -> None:
         try:

@@ -10,7 +10,8 @@ from telethon.tl import functions, types
 
 from relaygram_telegram_gateway.adapters.telethon_client import TelegramLink
 from relaygram_telegram_gateway.adapters.telethon_media import media_id_of
-from relaygram_telegram_gateway.core.arrivals import ReadUpTo
+from relaygram_telegram_gateway.adapters.telethon_messages import written_in
+from relaygram_telegram_gateway.core.arrivals import ReadUpTo, Written
 from relaygram_telegram_gateway.core.peer_choice import Peer
 from relaygram_telegram_gateway.core.random_id import random_id
 from relaygram_telegram_gateway.core.sent_lookup import ChatMessage
@@ -121,3 +122,23 @@ async def read_up_to(link: TelegramLink, peers: Sequence[Peer], *, timeout_secon
         for dialog in answer.dialogs
         if isinstance(dialog.peer, types.PeerUser) and dialog.read_outbox_max_id
     ]
+
+
+async def message_from(link: TelegramLink, peer: Peer, message_id: int, *, timeout_seconds: float) -> Written | None:
+    """A person's message out of the chat with them; None when it is no longer there."""
+    answer = await link.ask(
+        functions.messages.GetHistoryRequest(
+            peer=types.InputPeerUser(peer.user_id, peer.access_hash),
+            offset_id=message_id + 1,
+            offset_date=None,
+            add_offset=0,
+            limit=1,
+            max_id=0,
+            min_id=0,
+            hash=0,
+        ),
+        timeout_seconds=timeout_seconds,
+    )
+    people = {user.id: user for user in answer.users if isinstance(user, types.User)}
+    found = [message for message in answer.messages if message.id == message_id]
+    return written_in(types.UpdateNewMessage(found[0], 0, 0), people) if found else None

@@ -30,6 +30,7 @@ from relaygram_telegram_gateway.sending.wire import Wire
 from relaygram_telegram_gateway.sending.work import TRANSIENT, Work
 from relaygram_telegram_gateway.updates.catch_up import CatchUp
 from relaygram_telegram_gateway.updates.inbox import Inbox
+from relaygram_telegram_gateway.updates.retelling import Retelling
 
 log = structlog.get_logger(__name__)
 
@@ -102,6 +103,7 @@ class Sender:
                 self.resolver.run(),
                 self.inbox.run(),
                 CatchUp(self.work, self.inbox).run(),
+                Retelling(self.work, self.inbox).run(),
                 self._watch(),
                 self._keep_in_hand(),
             )

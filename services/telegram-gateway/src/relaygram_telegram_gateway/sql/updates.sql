@@ -40,3 +40,14 @@ select c.telegram_user_id, p.access_hash, c.newest
          group by s.telegram_user_id) c
   join telegram.peers p on p.account_id = $1 and p.telegram_user_id = c.telegram_user_id
  order by c.newest desc;
+
+-- name: undecided
+-- What nobody decided for long; the newest of a person among it.
+select distinct l.telegram_user_id, p.access_hash, u.message_id
+  from telegram.last_inbound l
+  join telegram.peers p on p.account_id = l.account_id and p.telegram_user_id = l.telegram_user_id
+ cross join lateral unnest(l.undecided || l.message_id) as u (message_id)
+ where l.account_id = $1 and l.date > now() - interval '14 days' and l.date < now() - make_interval(secs => $2::float8)
+   and not exists (select from dispatch.inbound d where d.account_id = l.account_id and d.message_id = u.message_id)
+ order by u.message_id
+ limit $3::int8;
