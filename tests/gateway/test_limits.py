@@ -392,6 +392,11 @@ async def test_who_blocked_one_account_hears_from_no_other_until_they_write(
     await own_gateway().start()
     one, two = await world.account(), await world.account()
     (person,) = people = await world.people(1, state="blocked")
+    await world.sql.execute(  # known by phone, too
+        "insert into telegram.peers (account_id, workspace_id, telegram_user_id, access_hash, phone_hash)"
+        " values ($1, $2, $3, 1, $4)",
+        two.id, world.workspace, person["id"], b"a phone",
+    )  # fmt: skip
     _, jobs = await world.broadcast(one, people)
     assert [event.error and event.error.code for event in (await world.settled(jobs)).values()] == ["USER_BLOCKED"]
 
@@ -411,3 +416,5 @@ async def test_who_blocked_one_account_hears_from_no_other_until_they_write(
         one.id, world.workspace, person["id"],
     )  # fmt: skip
     assert await suppressed() is None
+    left = "select count(*) from control.suppressions where workspace_id = $1"
+    assert await world.sql.fetchval(left, world.workspace) == 0

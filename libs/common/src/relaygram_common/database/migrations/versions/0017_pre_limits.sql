@@ -15,13 +15,21 @@ begin
 end
 $$;
 
--- Who blocked an account and writes to it has let it in again; what the message says is judged after this.
+-- Who blocked an account and writes to it has let it in again, also by the phones on lines of their own; what the message
+-- says is judged after this.
 create function dispatch.let_in_again() returns trigger
 language plpgsql security definer set search_path = pg_catalog as $$
+declare
+    v_reason constant text := 'has blocked one of your accounts';
 begin
     delete from control.suppressions x
-     where x.workspace_id = new.workspace_id and x.telegram_user_id = new.from_id
-       and x.reason = 'has blocked one of your accounts';
+     where x.workspace_id = new.workspace_id and x.telegram_user_id = new.from_id and x.reason = v_reason;
+    if found then
+        delete from control.suppressions x
+         where x.workspace_id = new.workspace_id and x.telegram_user_id is null and x.reason = v_reason
+           and x.phone_hash in (select q.phone_hash from control.telegram_accounts a join telegram.peers q on q.account_id = a.id
+                                 where a.workspace_id = new.workspace_id and q.telegram_user_id = new.from_id);
+    end if;
     return null;
 end
 $$;
