@@ -108,6 +108,44 @@ async def test_post_people_erase(api: Api, database: Database) -> None:
     assert await erase(api, phone="+49 151 8800011") == ZEROS
 
 
+async def test_what_sequences_and_auto_replies_know_of_a_person_is_erased_too(api: Api, database: Database) -> None:
+    """A message of a step that the log does not know yet, and that the person wrote and was answered."""
+    campaign = await api.campaign()
+    await api.import_csv(campaign["id"], "handle,telegram_user_id\nquentin_q,660042\n")
+    (contact,) = await sender_ids(api, campaign["id"])
+    account, job = campaign["telegram_account_id"], job_id("sequence", campaign["id"], contact, step=77)
+    await api.sql(
+        "insert into dispatch.due (job_id, workspace_id, campaign_id, account_id, contact_id, trigger, step_identity,"
+        " due_at) values ($1, $2, $3, $4, $5, 'sequence', 77, now())",
+        job, api.workspace_id, campaign["id"], account, contact,
+    )  # fmt: skip
+    await api.sql(
+        "insert into telegram.sends (job_id, workspace_id, campaign_id, account_id, contact_id, step, state, attempt,"
+        " term, body, telegram_user_id, first_at, last_at, decided_at)"
+        " values ($1, $2, $3, $4, $5, 1, 'accepted', 1, 1, 'Dear Quentin', 660042, now(), now(), now())",
+        job, api.workspace_id, campaign["id"], account, contact,
+    )  # fmt: skip
+    await api.sql(
+        "insert into telegram.last_inbound (account_id, telegram_user_id, workspace_id, message_id, date)"
+        " values ($1, 660042, $2, 5, now())", account, api.workspace_id,
+    )  # fmt: skip
+    await api.sql(
+        "insert into dispatch.inbound (account_id, message_id, workspace_id, from_id, decision)"
+        " values ($1, 5, $2, 660042, 'nothing')", account, api.workspace_id,
+    )  # fmt: skip
+    await api.sql(
+        "insert into dispatch.answers (campaign_id, telegram_user_id, workspace_id, answered_at)"
+        " values ($1, 660042, $2, now())", campaign["id"], api.workspace_id,
+    )  # fmt: skip
+    done = await erase(api, handle="quentin_q")
+    assert (done["contacts"], done["ledger_entries"]) == (1, 1)
+    rest = await everything_in(database)
+    for trace in ("Quentin", "quentin", "660042"):
+        assert trace not in rest, [line for line in rest.splitlines() if trace in line]
+    assert await api.sql("select decision from dispatch.inbound where account_id = $1 and message_id = 5", account)
+    assert await erase(api, telegram_user_id=660042) == ZEROS
+
+
 async def test_who_was_erased_stays_away(api: Api) -> None:
     campaign = await api.campaign()
     await api.import_csv(campaign["id"], "handle,telegram_user_id\nyves_x,770001\n")

@@ -78,6 +78,7 @@ async def erase_some(
     erased.contacts += await connection.fetchval(sql["erase_contacts"], campaigns, contacts)
     await connection.execute(sql["erase_former_contacts"], *_columns(former))
     jobs = [job_id("broadcast", campaign, contact) for campaign, contact in zip(*both, strict=True)]
+    jobs += [row["job_id"] for row in await connection.fetch(sql["jobs_under_way"], *both)]
     await _erase_messages(connection, erased, *both, destinations=[], jobs=jobs)
     return True
 
@@ -112,7 +113,8 @@ async def _erase_messages(
 
 
 async def end(connection: Connection, workspace_id: int, erasure_id: int, person: Person, erased: Erased) -> None:
-    """Forget whom the accounts have met and the lines that name the person, and the erasure itself."""
+    """Forget whom the accounts have met, what they wrote, the lines that name the person, and the erasure itself."""
+    await connection.execute(sql["erase_inbound"], list(person.user_ids))
     erased.peers += await connection.fetchval(sql["erase_peers"], *_addresses(person))
     erased.suppressions += await connection.fetchval(sql["erase_suppressions"], workspace_id, *_addresses(person))
     await connection.execute(sql["end_erasure"], erasure_id)

@@ -80,6 +80,14 @@ update control.former_contacts f set erased_at = now(), person_hashes = '{}'
   from unnest($1::bigint[], $2::bigint[]) as i (campaign_id, contact_id)
  where f.campaign_id = i.campaign_id and f.contact_id = i.contact_id
 
+-- name: jobs_under_way
+-- Of these contacts: what becomes a message, or has become one that the log does not know yet. (A broadcast's has no row.)
+select d.job_id from unnest($1::bigint[], $2::bigint[]) as i (campaign_id, contact_id)
+  join dispatch.due d on d.campaign_id = i.campaign_id and d.contact_id = i.contact_id
+
+-- name: erase_inbound
+select dispatch.erase_inbound($1)
+
 -- name: hold_test_admissions
 select telegram.hold_admissions(array(
     select t.campaign_id from control.single_sends t

@@ -205,3 +205,19 @@ language sql security definer set search_path = pg_catalog as $$
 $$;
 revoke execute on function dispatch.defer from public;
 grant execute on function dispatch.defer to relaygram_gateway;
+
+-- Erases by Telegram ids that people wrote, and that they were answered; which messages were decided stays known.
+create index inbound_by_person on dispatch.inbound (account_id, from_id);
+create function dispatch.erase_inbound(p_users bigint[]) returns void
+language plpgsql security definer set search_path = pg_catalog as $$
+begin
+    delete from telegram.last_inbound i using control.telegram_accounts a
+     where a.workspace_id = control.workspace() and i.account_id = a.id and i.telegram_user_id = any (p_users);
+    update dispatch.inbound i set from_id = 0 from control.telegram_accounts a
+     where a.workspace_id = control.workspace() and i.account_id = a.id and i.from_id = any (p_users);
+    delete from dispatch.answers w using control.campaigns c
+     where c.workspace_id = control.workspace() and w.campaign_id = c.id and w.telegram_user_id = any (p_users);
+end
+$$;
+revoke execute on function dispatch.erase_inbound from public;
+grant execute on function dispatch.erase_inbound to relaygram_api;
