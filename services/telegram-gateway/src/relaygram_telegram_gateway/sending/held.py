@@ -8,7 +8,8 @@ from nats.aio.msg import Msg
 
 from relaygram_common.contracts.jobs import SendJob
 from relaygram_common.jetstream.acks import delivery_key
-from relaygram_telegram_gateway.adapters.pg_ledger import Admitted, Content, Entry
+from relaygram_telegram_gateway.adapters.pg_admission import Admitted, Content
+from relaygram_telegram_gateway.adapters.pg_ledger import Entry
 from relaygram_telegram_gateway.adapters.pg_media import UploadedMedia
 from relaygram_telegram_gateway.core.events import Person
 from relaygram_telegram_gateway.core.outcomes import AttemptFacts

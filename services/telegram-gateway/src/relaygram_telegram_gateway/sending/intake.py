@@ -11,7 +11,8 @@ from relaygram_common.contracts.jobs import SendJob
 from relaygram_common.jetstream.acks import ack_all
 from relaygram_common.jetstream.dead_letters import dead_letter
 from relaygram_common.templates import text_for, text_problem
-from relaygram_telegram_gateway.adapters.pg_ledger import Admitted, Entry
+from relaygram_telegram_gateway.adapters.pg_admission import Admitted
+from relaygram_telegram_gateway.adapters.pg_ledger import Entry
 from relaygram_telegram_gateway.metrics import HELD_JOBS
 from relaygram_telegram_gateway.sending.allowance import Allowance
 from relaygram_telegram_gateway.sending.attachments import Attachments
