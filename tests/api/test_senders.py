@@ -139,3 +139,28 @@ async def test_each_status_is_found_in_a_large_campaign(api: Api) -> None:
     assert (await api.call("GET", f"/campaigns/{campaign}/senders", params={"page": 480}))["data"][-1][
         "handle"
     ] == "@many_11999"
+
+
+async def test_whose_first_message_waits_for_its_time_is_pending(api: Api) -> None:
+    campaign = await api.broadcast(contacts=4)
+    path = f"/campaigns/{campaign['id']}/senders"
+    people = [one["id"] for one in await api.data("GET", path)]
+    account = campaign["telegram_account_id"]
+    await api.sql(
+        "insert into dispatch.runs (campaign_id, workspace_id, account_id, cursor_contact_id) values ($1, $2, $3, $4)",
+        campaign["id"], api.workspace_id, account, people[-1],
+    )  # fmt: skip
+    due = (
+        "insert into dispatch.due (job_id, workspace_id, campaign_id, account_id, contact_id, trigger, due_at,"
+        " follows_at) values (gen_random_uuid(), $1, $2, $3, $4, $5, now(), $6)"
+    )
+    now = datetime.now(UTC)
+    for person, trigger, follows in (
+        (people[0], "broadcast", None), (people[1], "sequence", now), (people[2], "sequence", None),
+    ):  # fmt: skip
+        await api.sql(due, api.workspace_id, campaign["id"], account, person, trigger, follows)
+    await write_log(api, [row(campaign["id"], "sent", sender_id=one) for one in (people[1], people[3])])
+    waiting = await api.data("GET", path, params={"status": "pending"})
+    assert [one["id"] for one in waiting] == [people[0], people[2]]
+    found = await api.data("GET", path, params={"status": "pending", "q": "person_0002"})
+    assert [one["id"] for one in found] == [people[2]]

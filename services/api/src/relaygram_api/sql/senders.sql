@@ -43,7 +43,8 @@ select p.id
  order by p.id limit $5 offset $6
 
 -- name: senders_pending
--- Whose turn has not come, and whose newest message has no outcome yet: of those there are never many at once.
+-- Whose turn has not come, whose first message waits until it is due, and whose newest message has no outcome yet: of
+-- those there are never many at once.
 select p.id
   from ((select p.id from control.contacts p
           where p.campaign_id = $1
@@ -52,6 +53,14 @@ select p.id
             and (select m.id from delivery.messages m where m.campaign_id = $1 and m.sender_id = p.id limit 1) is null
             and ($3::text is null or p.first_name ilike $3 or p.last_name ilike $3 or p.handle ilike $3)
           order by p.id limit $5::bigint + $6::bigint)
+        union
+        (select d.contact_id from dispatch.due d
+          where d.campaign_id = $1 and d.contact_id > $4 and d.published_at is null and d.follows_at is null
+            and (select m.id from delivery.messages m where m.campaign_id = $1 and m.sender_id = d.contact_id limit 1) is null
+            and ($3::text is null or exists (
+                select from control.contacts p where p.campaign_id = $1 and p.id = d.contact_id
+                   and (p.first_name ilike $3 or p.last_name ilike $3 or p.handle ilike $3)))
+          order by d.contact_id limit $5::bigint + $6::bigint)
         union
         select m.sender_id from delivery.messages m
          where m.campaign_id = $1 and m.status = $2 and m.sender_id > $4) c
