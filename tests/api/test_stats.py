@@ -98,6 +98,11 @@ async def test_a_running_broadcast_has_an_estimated_end(api: Api) -> None:
     assert 90 <= found["sent_last_minute"] <= 100  # the minute may turn between writing and asking
     end = datetime.fromisoformat(found["estimated_end_at"])
     assert timedelta(seconds=50) < end - datetime.now(UTC) < timedelta(seconds=75)
+    steps = {"steps": [{"body": "x"}, {"body": "y", "delay_seconds": 60}]}
+    await api.call("PUT", f"{path}/steps", json=steps)
+    assert (await stats(api, one))["estimated_end_at"] is None  # its delays and people's replies say
+    await api.call("PUT", f"{path}/steps", json={"steps": steps["steps"][:1]})
+    assert (await stats(api, one))["estimated_end_at"] is not None
     await api.call("POST", f"{path}/pause")
     assert (await stats(api, one))["estimated_end_at"] is None
 

@@ -38,7 +38,7 @@ class CampaignStats(Shape):
     #: The most frequent first.
     codes: list[CodeCount]
     sent_last_minute: int
-    #: If it goes on as in the last minute; None when it is no running broadcast or nothing moves.
+    #: If it goes on as in the last minute; None for a sequence, no running broadcast, or when nothing moves.
     estimated_end_at: datetime | None
     #: The last sixty minutes, the present one last.
     sent_per_minute: list[MinuteCount]

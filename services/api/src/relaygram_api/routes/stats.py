@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Response
 
-from relaygram_api.adapters import pg_stats
+from relaygram_api.adapters import pg_stats, pg_steps
 from relaygram_api.answers import answer, seconds
 from relaygram_api.campaign_view import shown_campaign
 from relaygram_api.checked_route import PREFIX, CheckedRoute, caller_with
@@ -28,8 +28,11 @@ async def get_campaign_stats(
         row = await demand(connection, campaign_id)
         codes = await pg_stats.codes(connection, campaign_id)
         sent = await pg_stats.minutes(connection, campaign_id, now)
+        steps = await pg_steps.of_campaign(connection, campaign_id)
     shown = shown_campaign(row)
-    ends = row["status"] == "running" and row["mode"] == "broadcast"
+    # How long a sequence takes, its delays say and people's replies.
+    is_one_message = sum(1 + len(step.followups) for step in steps) <= 1
+    ends = row["status"] == "running" and row["mode"] == "broadcast" and is_one_message
     end = estimated_end(shown["pending_count"], sent, started_at=row["started_at"], now=now) if ends else None
     return answer(
         {

@@ -38,6 +38,7 @@ class CampaignStats(Shape):
     codes: list[CodeCount] = Field(description="Failed messages by code, the most frequent first.")
     sent_last_minute: int
     estimated_end_at: str | None = Field(
-        description="If it goes on as in the last minute; null when it is no running broadcast or nothing moves."
+        description="If it goes on as in the last minute; null for a sequence, for what is no running broadcast, and "
+        "when nothing moves."
     )
     sent_per_minute: list[MinuteCount] = Field(description="The last sixty minutes, the present one last.")
