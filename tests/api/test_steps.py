@@ -1,5 +1,6 @@
 """Steps of a campaign: what can be saved, who is who afterwards, and who hears of it."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -292,3 +293,18 @@ def test_positions_are_an_order(places: list[int]) -> None:
     order = in_order(places)
     assert order is not None
     assert [places[given] for given in order] == [0, 1, 2, 3]
+
+
+async def test_of_many_lists_put_at_once_the_last_one_stands_whole(api: Api) -> None:
+    campaign_id = (await api.campaign())["id"]
+    await put(api, campaign_id, {"body": "One"})
+    path = f"/api/v1/campaigns/{campaign_id}/steps"
+    lists = [[{"body": f"{size}.{place}"} for place in range(size)] for size in range(1, 9)]
+    answers = await asyncio.gather(*(api.client.put(path, json={"steps": steps}) for steps in lists))
+    assert {answer.status_code for answer in answers} == {200}
+    versions = [int(answer.headers["ETag"].strip('"').partition("-")[0]) for answer in answers]
+    assert len(set(versions)) == len(lists)
+    last = answers[versions.index(max(versions))].json()["data"]
+    assert await api.data("GET", f"/campaigns/{campaign_id}/steps") == last
+    assert [step["position"] for step in last] == list(range(len(last)))
+    assert len(await identities(api, campaign_id)) == len(last)
