@@ -194,3 +194,25 @@ async def test_what_nobody_decided_since_its_stream_was_lost_is_told_again(
     events = await all_told(world, account, {"first", "second"})
     assert {one.event_id for one in events} == before
     await gateway.stop()
+
+
+async def test_a_state_that_is_not_this_accounts_is_not_gone_on_from(
+    world: World, own_gateway: Callable[..., GatewayProcess]
+) -> None:
+    """Another person was logged in: with a state ahead of Telegram's nothing would ever be told."""
+    account, gateway = await world.account(), own_gateway()
+    await world.sql.execute(
+        "insert into telegram.update_states (account_id, workspace_id, pts, qts, date, seq)"
+        " values ($1, $2, 1000000, 0, now(), 1)",
+        account.id, world.workspace,
+    )  # fmt: skip
+    await gateway.start()
+
+    async def begun_anew() -> bool:
+        return 0 < await kept_pts(world, account) < 1000000
+
+    await eventually(begun_anew)
+    (person,) = await world.people(1)
+    await write(world, person, account, "hello")
+    await all_told(world, account, {"hello"})
+    await gateway.stop()
