@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from nats.js.errors import Error as JetStreamError
+from nats.js.errors import KeyNotFoundError
 
 from relaygram_common.contracts.jobs import SendJob
 from relaygram_common.topology import provision_on
@@ -23,11 +23,10 @@ pytestmark = pytest.mark.faults
 async def _owners(world: World) -> dict[int, str]:
     bucket = await world.client.jetstream().key_value("account_leases")
     found = {}
-    with contextlib.suppress(JetStreamError):
-        for key in await bucket.keys():
-            with contextlib.suppress(JetStreamError):
-                entry = await bucket.get(key)
-                found[int(key)] = str(json.loads(entry.value or b"{}").get("instance"))
+    for row in await world.sql.fetch("select id from control.telegram_accounts where status = 'active'"):
+        with contextlib.suppress(KeyNotFoundError):
+            entry = await bucket.get(str(row["id"]))
+            found[row["id"]] = str(json.loads(entry.value or b"{}").get("instance"))
     return found
 
 
