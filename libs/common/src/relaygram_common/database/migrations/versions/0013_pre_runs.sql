@@ -201,8 +201,8 @@ begin
 end
 $$;
 
--- Sets the due times of a page of waiting people anew, after steps or quiet hours have changed. Returns the last of them;
--- 0: that was the last page; null: not ours.
+-- Sets the due times of a page of waiting people anew, after steps or quiet hours have changed. What was removed is due at
+-- once, for something else to take its place. Returns the last of them; 0: that was the last page; null: not ours.
 create function dispatch.plan_page(p_campaign bigint, p_epoch bigint, p_after bigint, p_people int) returns bigint
 language plpgsql as $$
 declare
@@ -221,15 +221,14 @@ begin
       order by o.job_id for update;
     update dispatch.due d set due_at = w.due_at, quiet = false
       from (select o.job_id,
-                   case when o.follows_at is null then now()
-                        when o.trigger = 'follow_up'
-                        then o.follows_at + make_interval(secs => (s.followups -> o.follow_up ->> 'after_hours')::float8 * 3600)
-                        else o.follows_at + make_interval(secs => s.delay_seconds) end as due_at
+                   coalesce(o.follows_at + case when o.trigger = 'follow_up'
+                                                then make_interval(secs => (s.followups -> o.follow_up ->> 'after_hours')::float8 * 3600)
+                                                else make_interval(secs => s.delay_seconds) end, now()) as due_at
               from dispatch.due o
               left join control.steps s on s.campaign_id = o.campaign_id and s.identity = o.step_identity
              where o.campaign_id = p_campaign and o.contact_id > p_after and o.contact_id <= v_until
                and o.published_at is null and (o.quiet or o.follows_at is not null)) w
-     where d.job_id = w.job_id and w.due_at is not null and w.due_at <> d.due_at;
+     where d.job_id = w.job_id and w.due_at <> d.due_at;
     return v_until;
 end
 $$;
