@@ -331,6 +331,37 @@ async def test_the_second_is_kept_over_a_kill(world: World, own_gateway: Callabl
     assert (seen["accepted"], seen["max_in_one_second"] <= 20) == (100, True)
 
 
+async def test_the_second_is_kept_whatever_the_network_does(
+    world: World, own_gateway: Callable[..., GatewayProcess]
+) -> None:
+    """Slow answers, lost answers, lost requests: counted where the messages arrive."""
+    await own_gateway().start()
+    account = await world.account(limits={"messages_per_second": 12})
+    await _fault(world, account, "slow", probability=0.3, action={"delay_seconds": 0.7})
+    await _fault(world, account, "lost answers", probability=0.04, action={"drop": "after"})
+    await _fault(world, account, "lost requests", probability=0.04, action={"drop": "before"})
+    _, jobs = await world.broadcast(account, await world.people(60))
+    events = await world.settled(jobs, 60)
+    assert {event.state for event in events.values()} == {"sent"}
+    seen = (await world.sandbox.get("/stats"))["accounts"][str(account.person["id"])]
+    assert (seen["accepted"], seen["max_in_one_second"] <= 12) == (60, True)
+
+
+async def test_who_wrote_is_answered_before_a_broadcast_goes_on(
+    world: World, own_gateway: Callable[..., GatewayProcess]
+) -> None:
+    await own_gateway().start()
+    account = await world.account(limits={"messages_per_second": 4})
+    _, jobs = await world.broadcast(account, await world.people(80))
+    await eventually(lambda: len(world.final(jobs)) > 4)
+    before = len(world.final(jobs))
+    answers = await _answers(world, account, await world.people(4))
+    await world.settled(answers)
+    assert len(world.final(jobs)) < before + 12  # of 76 that came before them
+    await world.set_limits(account.id, messages_per_second=None)
+    await world.settled(jobs)
+
+
 async def test_people_are_looked_for_no_faster_after_a_restart(
     world: World, own_gateway: Callable[..., GatewayProcess]
 ) -> None:
