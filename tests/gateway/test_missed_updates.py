@@ -50,6 +50,29 @@ async def test_a_difference_that_is_refused_is_asked_for_again(
     await second.stop()
 
 
+async def test_who_said_stop_while_nobody_ran_the_account_is_not_written_to(
+    world: World, own_gateway: Callable[..., GatewayProcess]
+) -> None:
+    """The jobs are there before Telegram says what was missed."""
+    account, first = await world.account(), own_gateway()
+    await first.start()
+    await at_work(world, account)
+    await first.stop()
+    people = await world.people(3)
+    await write(world, people[0], account, "STOP")
+    slow = {"name": "slow", "account_id": account.person["id"], "method": "updates.getDifference", "times": 1}
+    await world.sandbox.post("/faults", {**slow, "action": {"delay_seconds": 1.5}})
+    campaign = await world.campaign(account)
+    jobs = world.jobs(account, campaign, await world.contacts(campaign, people))
+    await world.publish(jobs)
+    second = own_gateway()
+    await second.start()
+    await eventually(lambda: len(world.final(jobs)) == 2, what="the others got theirs")
+    assert jobs[0].job_id not in world.final(jobs)
+    assert people[0]["id"] not in {one["to_id"] for one in await world.accepted(account)}
+    await second.stop()
+
+
 async def test_a_gap_that_is_too_long_for_telegram_is_filled_from_the_chats(
     world: World, own_gateway: Callable[..., GatewayProcess]
 ) -> None:

@@ -54,6 +54,8 @@ class GatewaySettings(ServiceSettings):
     network_retry_first_seconds: float = Field(default=1.0, gt=0)
     # So often Telegram is asked whether something was missed, and what was read.
     catch_up_seconds: float = Field(default=60.0, gt=0)
+    # After a connection nothing is sent before what was missed is noted: it may say STOP. At most so long.
+    catch_up_wait_seconds: float = Field(default=15.0, gt=0)
     # What a person wrote and nobody decided for so long is told again.
     undecided_seconds: float = Field(default=3600.0, gt=0)
     in_progress_seconds: float = Field(default=2.0, gt=0)

@@ -5,6 +5,7 @@ everything after the kept state again, under the same ids.
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Sequence
 from functools import partial
@@ -34,6 +35,7 @@ _MAX_IN_HAND = 2000
 _BATCH = 500
 # What moves the state without telling anybody anything (our own messages do) need not be written down each time.
 _IDLE_SAVE_SECONDS = 5.0
+_LOOK_SECONDS = 0.25
 
 
 class Inbox:
@@ -50,6 +52,8 @@ class Inbox:
         self._waiting: deque[Arrivals] = deque()
         self._in_hand = 0
         self._busy = False  # something that is not waiting any more is not published yet
+        self._unnoted = 0  # messages that were taken and of which no row tells yet
+        self._moved = asyncio.Event()  # the state, or what is noted
         self._wanted = asyncio.Event()
         self._room = asyncio.Event()
         self._unsaved: UpdateState | None = None
@@ -63,7 +67,8 @@ class Inbox:
     async def connected(self, link: TelegramLink, now: UpdateState) -> None:
         """A connection that went on from `state`, or began where Telegram stood; `now` is where Telegram stands.
 
-        Raises ConnectionError when the state was not this person's: then the next connection begins anew.
+        Returns when all that came before is noted: nothing may be sent to who said STOP meanwhile. Raises
+        ConnectionError when the state was not this person's: then the next connection begins anew.
         """
         if self.state is None:
             self.put(Arrivals((), (), link.update_state()))
@@ -72,6 +77,22 @@ class Inbox:
             await self._work.insist(partial(self.rows.save_state, now))
             self.state = self._saved = now
             raise ConnectionError("the kept state of updates is ahead of Telegram's")
+        else:
+            await self._until_noted(link, now)
+
+    async def _until_noted(self, link: TelegramLink, now: UpdateState) -> None:
+        """Not for ever: an account whose updates can not be had still sends."""
+        give_up_at = self._work.now() + self._work.settings.catch_up_wait_seconds
+        while self.state is None or self.state.pts < now.pts or self._unnoted:
+            if link.fence.ended.is_set():
+                raise ConnectionError("the connection was lost")
+            if self._work.now() > give_up_at:
+                log.warning("updates.sends_do_not_wait", account_id=self._work.account.id)
+                return
+            self._moved.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await self._moved.wait()
 
     def not_caught_up(self, reason: str) -> None:
         """What was missed could not be fetched now: it is asked for again soon."""
@@ -88,6 +109,8 @@ class Inbox:
     def put(self, arrivals: Arrivals) -> None:
         """The same without waiting."""
         self.state = arrivals.state or self.state
+        self._unnoted += len(arrivals.written)
+        self._moved.set()
         size = len(arrivals.written) + len(arrivals.reads)
         if not size and not self._waiting and not self._busy:
             # Our own messages move the state thousands of times a second: nobody is woken for that.
@@ -112,6 +135,8 @@ class Inbox:
             reads = [one for arrivals in batch for one in arrivals.reads]
             if written:
                 await self._work.insist(partial(self.rows.note, written))
+                self._unnoted -= len(written)
+                self._moved.set()
                 self._work.note_heard(one.from_id for one in written)
             if written or reads:
                 await self._work.insist(partial(self._publish, written, reads))
