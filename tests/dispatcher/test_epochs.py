@@ -16,7 +16,7 @@ _WRITES: dict[str, tuple[Any, ...]] = {
     "dispatch.begin_due": ([_JOB],),
     "dispatch.mark_published": ([_JOB],),
     "dispatch.put_off": ([_JOB], [_NOW]),
-    "dispatch.follow": (0, 9, [_JOB], [1], [_JOB], [1], ["sequence"], [1], [1], [None], [_NOW], [_NOW]),
+    "dispatch.follow": (0, 9, True, [_JOB], [1], [_JOB], [1], ["sequence"], [1], [1], [None], [_NOW], [_NOW]),
     "dispatch.publish_again": (10,),
     "dispatch.plan_page": (0, 10),
     "dispatch.clear_page": (10,),

@@ -6,6 +6,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from relaygram_dispatcher.adapters.nats_out import NatsOut
+from relaygram_dispatcher.core.pages import jobs_of, queued_events
+from relaygram_dispatcher.core.run import Contact, Content
 from tests.dispatcher.line import Outside, gateway
 from tests.support.waiting import eventually
 
@@ -104,6 +107,40 @@ async def test_a_job_that_met_quiet_hours_on_its_way_comes_again_when_they_end(l
             )
             await line.completes(campaign_id, 6 if not steps else 12)
         assert set(Counter(job.job_id for job in telegram.seen).values()) == {1}
+
+
+async def test_a_page_that_was_broken_off_and_then_met_quiet_hours_counts_once(line: Outside) -> None:
+    """Its first dispatcher died before the cursor moved; its messages have outcomes when its people are put off."""
+    campaign_id = await line.campaign(6, start=False)
+    await line.pool.execute(
+        "insert into dispatch.runs (campaign_id, workspace_id, account_id, epoch, lease_owner, lease_until)"
+        " values ($1, $2, $3, 7, 'its own', now() + interval '1 minute')",
+        campaign_id, line.workspace_id, line.account_id,
+    )  # fmt: skip
+    run = await line.run(campaign_id)
+    rows = await line.pool.fetch("select id, handle from control.contacts where campaign_id = $1", campaign_id)
+    people = [Contact(row["id"], None, row["handle"], None, None, {}) for row in rows[:4]]
+    content = Content(line.workspace_id, campaign_id, line.account_id, run["run_id"], "Hi", "@shop", None, None, None)
+    events = queued_events(content, people, now=datetime.now(UTC))
+    out = NatsOut(line.publisher)
+    await out.events(events)
+    await out.jobs(jobs_of(content, events))
+    async with gateway(line, campaign_id, refuse_every=0):
+
+        async def sent() -> bool:
+            return await line.counters(campaign_id) == (0, 4, 0)
+
+        await eventually(sent)
+        await _quiet(line, campaign_id, QUIET)
+        await line.pool.execute("update dispatch.runs set lease_until = null where campaign_id = $1", campaign_id)
+        await line.transition(campaign_id, "start")
+
+        async def put_off() -> bool:
+            return (await line.run(campaign_id))["jobs_made"] == 4 and len(await line.due(campaign_id)) == 2
+
+        await eventually(put_off)
+        await _over(line, campaign_id)
+        await line.completes(campaign_id, 6)
 
 
 async def test_quiet_hours_that_are_lifted_hold_up_nobody_any_more(line: Outside) -> None:

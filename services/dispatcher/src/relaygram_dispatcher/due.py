@@ -81,7 +81,7 @@ class DueRows:
                                has=has.get(row.contact_id, ()), now=run.read_at, follow_ups=False,
             )  # fmt: skip
             following.append((row.contact_id, Following(row.job_id, rows=rows)))
-        await self._follow.follow(run, after=followed, until=followed, following=following)
+        await self._follow.follow(run, after=followed, until=followed, following=following, decided=False)
 
 
 def _still(rows: Sequence[Due], begun: set[UUID]) -> list[Due]:

@@ -49,8 +49,13 @@ class PgFollow:
             found[row["contact_id"]].add(row["job_id"])
         return found
 
-    async def follow(self, run: Run, *, after: int, until: int, following: Sequence[tuple[int, Following]]) -> int:
-        """All of it, by contact; how many due rows came. Raises LeaseLostError."""
+    async def follow(
+        self, run: Run, *, after: int, until: int, following: Sequence[tuple[int, Following]], decided: bool = True
+    ) -> int:
+        """All of it, by contact; how many due rows came. Raises LeaseLostError.
+
+        `decided`: the rows that leave have outcomes; else they never were messages.
+        """
         rows = [row for _, each in following for row in each.rows]
         came = await self._pool.fetchval(
             _sql["follow"],
@@ -58,6 +63,7 @@ class PgFollow:
             run.epoch,
             after,
             until,
+            decided,
             [each.done for _, each in following if each.done is not None],
             [contact for contact, each in following if each.enrolls],
             [row.job_id for row in rows],

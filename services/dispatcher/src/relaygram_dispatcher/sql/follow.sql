@@ -29,4 +29,4 @@ union all
 select d.contact_id, d.job_id from dispatch.due d where d.campaign_id = $1 and d.contact_id = any ($2::bigint[])
 
 -- name: follow
-select dispatch.follow($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+select dispatch.follow($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)

@@ -127,9 +127,11 @@ $$;
 
 -- What follows from the log's changes after `p_from` up to `p_until`: due rows whose message has its outcome leave, and
 -- those of the next messages come, unless the person has replied or was taken out. `p_fresh`: people who are enrolled by
--- this; who is already goes on elsewhere. Returns how many rows came; null: not ours, or followed already.
+-- this; who is already goes on elsewhere. `p_decided`: the rows in `p_done` leave because their messages have outcomes, and
+-- count (one may not yet: its page was made twice, the first time before quiet hours, by a dispatcher that died); else they
+-- never were messages. Returns how many rows came; null: not ours, or followed already.
 create function dispatch.follow(
-    p_campaign bigint, p_epoch bigint, p_from bigint, p_until bigint, p_done uuid[], p_fresh bigint[],
+    p_campaign bigint, p_epoch bigint, p_from bigint, p_until bigint, p_decided boolean, p_done uuid[], p_fresh bigint[],
     p_jobs uuid[], p_contacts bigint[], p_triggers text[], p_identities bigint[], p_steps int[], p_follow_ups int[],
     p_due_at timestamptz[], p_follows_at timestamptz[])
 returns bigint
@@ -137,6 +139,7 @@ language plpgsql as $$
 declare
     v_run dispatch.runs;
     v_enrolled bigint[];
+    v_uncounted bigint;
     v_came bigint;
 begin
     update dispatch.runs r set followed_revision = p_until
@@ -156,7 +159,12 @@ begin
     -- A reply that is being noted at this moment is waited for, or finds the rows that come here.
     perform from dispatch.enrollments e where e.campaign_id = p_campaign and e.contact_id = any (p_contacts)
       order by e.contact_id for share;
-    delete from dispatch.due d where d.job_id = any (p_done);
+    with gone as (
+        delete from dispatch.due d where d.job_id = any (p_done) returning d.counted
+    )
+    select count(*) filter (where not g.counted) into v_uncounted from gone g;
+    update dispatch.runs r set jobs_made = r.jobs_made + v_uncounted
+     where r.campaign_id = p_campaign and p_decided and v_uncounted > 0;
     with came as (
         insert into dispatch.due (job_id, workspace_id, campaign_id, account_id, contact_id, trigger, step_identity, step,
                                   follow_up, due_at, follows_at)
