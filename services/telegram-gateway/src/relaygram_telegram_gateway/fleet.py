@@ -125,10 +125,11 @@ class Fleet:
         ours = to_take(self._presence.loads(), self._tools.sending.settings.instance, len(free))
         # Those first that nobody has wanted for longest.
         free.sort(key=lambda one: self._free_since[one[0].id])
-        for account, seen in free:
-            if ours > 0 or now - self._free_since[account.id] >= _UNSHARED_SECONDS:
-                ours -= 1
-                await self._take_one(account, seen)
+        chosen = free[:ours] + [one for one in free[ours:] if now - self._free_since[one[0].id] >= _UNSHARED_SECONDS]
+        if chosen:
+            age = await self._tools.leases.bucket_age_seconds(time.time())
+            await asyncio.gather(*(self._take_one(account, seen, age) for account, seen in chosen))
+            await self._presence.say()
 
     def _is_free(self, account: AccountRow, seen: Seen, now: float) -> bool:
         if seen.holder is not None:
@@ -175,18 +176,18 @@ class Fleet:
         async with self._looks:
             return account, await self._tools.leases.look(account.id)
 
-    async def _take_one(self, account: AccountRow, seen: Seen) -> None:
-        lease = await self._take(account, seen)
+    async def _take_one(self, account: AccountRow, seen: Seen, bucket_age: float) -> None:
+        async with self._looks:
+            lease = await self._take(account, seen, bucket_age)
         if lease is None:
             return
         expired = seen.expired or (account.id in self._held_elsewhere and seen.revision == 0)
         self._held_elsewhere.discard(account.id)
         self._free_since.pop(account.id, None)
         self._begin(account, lease, expired=expired)
-        await self._presence.say()
 
-    async def _take(self, account: AccountRow, seen: Seen) -> Lease | None:
-        if not await self._bucket_is_trusted(account):
+    async def _take(self, account: AccountRow, seen: Seen, bucket_age: float) -> Lease | None:
+        if not await self._bucket_is_trusted(account, bucket_age):
             return None
         lease = await self._tools.leases.take(account.id, seen)
         if lease is not None and self._closing:
@@ -194,11 +195,10 @@ class Fleet:
             return None
         return lease
 
-    async def _bucket_is_trusted(self, account: AccountRow) -> bool:
+    async def _bucket_is_trusted(self, account: AccountRow, age: float) -> bool:
         """After the bucket was lost a free key proves nothing until every old lease has run out."""
-        leases = self._tools.leases
-        age = await leases.bucket_age_seconds(time.time())
-        if age > leases.terms.ttl_seconds + leases.terms.margin_seconds:
+        terms = self._tools.leases.terms
+        if age > terms.ttl_seconds + terms.margin_seconds:
             return True
         return not await self._tools.sending.rows.has_had_owner(account.id)
 
