@@ -212,6 +212,37 @@ async def test_without_a_limit_on_the_rate_there_is_one_probe_too(
     assert len(texts) == len(set(texts)) == 30
 
 
+async def test_an_account_that_may_not_even_answer_is_silent(
+    world: World, own_gateway: Callable[..., GatewayProcess]
+) -> None:
+    await own_gateway(peer_flood_first_seconds=4, hold_seconds=0.5).start()
+    account = await world.account(limits={"messages_per_second": 2})
+    await _fault(world, account, "peer flood", times=1, action={"error": "PEER_FLOOD"})
+    answers = await _answers(world, account, await world.people(4))
+    until = await _waits_for(world, account, "peer_flood")
+    assert until is not None
+    events = await world.settled(answers, 30)
+    assert {event.state.value for event in events.values()} == {"sent"}
+    tries = [datetime.fromisoformat(one["date"]) for one in await world.wire(account)]
+    almost = until - timedelta(seconds=1)  # what is told is told by PostgreSQL's clock, a moment later
+    assert sum(at > tries[0] + timedelta(seconds=1) for at in tries) == sum(at > almost for at in tries)
+
+
+async def test_a_chat_that_wants_a_pause_holds_up_no_other(
+    world: World, own_gateway: Callable[..., GatewayProcess]
+) -> None:
+    await own_gateway().start()
+    account = await world.account()
+    slow, *others = await world.people(5)
+    await _fault(world, account, "slow mode", peer_id=slow["id"], times=1, action={"error": "SLOWMODE_WAIT_3"})
+    _, jobs = await world.broadcast(account, [slow, *others])
+    events = await world.settled(jobs)
+    assert {(event.state.value, event.attempt) for event in events.values()} == {("sent", 1)}
+    assert await world.status(account.id) == ("active", None)
+    sent = {one["to_id"]: datetime.fromisoformat(one["date"]) for one in await world.accepted(account)}
+    assert sent[slow["id"]] - max(sent[other["id"]] for other in others) > timedelta(seconds=2)
+
+
 async def test_a_restricted_account_rests(world: World, own_gateway: Callable[..., GatewayProcess]) -> None:
     await own_gateway().start()
     account = await world.account()

@@ -150,6 +150,27 @@ async def test_deleting_an_account_logs_it_out(world: World, gateway: GatewayPro
     await eventually(gone)
 
 
+async def test_an_account_that_waits_to_log_in_can_be_deleted(world: World, gateway: GatewayProcess) -> None:
+    """Telegram asks for patience before it sends a code, by the hour at times."""
+    rule = {"name": "patience", "method": "auth.sendCode", "times": 1, "action": {"error": "FLOOD_WAIT_5000"}}
+    before = await _codes_asked_for(world)
+    await world.sandbox.post("/faults", rule)
+    account = await world.new_account()
+    await world.secret(account, "phone", "+4917000077")
+
+    async def asked() -> bool:
+        return await _codes_asked_for(world) == before + 1
+
+    await eventually(asked)
+    await world.sql.execute("update control.telegram_accounts set deleted_at = now() where id = $1", account)
+
+    async def gone() -> bool:
+        secrets = await world.sql.fetchval("select count(*) from control.login_secrets where account_id = $1", account)
+        return bool(secrets == 0)
+
+    await eventually(gone, 10)
+
+
 async def test_a_revoked_session_disables_the_account(world: World, gateway: GatewayProcess) -> None:
     account = await world.account()
     people = await world.people(1)

@@ -1,6 +1,7 @@
 """Runs one account as long as its lease is ours: logs it in, sends for it, logs it out."""
 
 import asyncio
+import contextlib
 import random
 from dataclasses import dataclass
 
@@ -154,9 +155,18 @@ class AccountRunner:
                 pause = backoff_seconds(failures, first=0.3, cap=_RESTART_CAP_SECONDS, jitter=random.random())  # noqa: S311 - jitter
                 log.warning("account.delayed", account_id=self._account.id, error=str(error) or type(error).__name__)
             if pause:
-                await asyncio.sleep(pause)
+                await self._rest(pause)
             else:
                 await self._changed.wait()
+
+    async def _rest(self, seconds: float) -> None:
+        """Telegram may ask for hours; whoever deletes the account meanwhile does not wait for that."""
+        was_leaving = self._account.leaving
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._account.leaving == was_leaving:
+                    self._changed.clear()
+                    await self._changed.wait()
 
     async def _do_what_is_due(self) -> None:
         account = self._account

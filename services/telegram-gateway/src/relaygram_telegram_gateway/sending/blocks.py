@@ -48,8 +48,9 @@ class Blocks:
 
     async def load(self) -> None:
         """What earlier owners were told."""
-        now = self._work.now()
-        for block in await self._work.tools.rows.blocks(self._work.account.id):
+        blocks = await self._work.tools.rows.blocks(self._work.account.id)
+        now = self._work.now()  # not before it was asked: a wait must not end early
+        for block in blocks:
             until = now + block.seconds
             if block.method == COLD:
                 self._cold = ColdGate(block.strikes, until)
