@@ -14,7 +14,7 @@ class DispatcherSettings(ServiceSettings):
     run_lease_seconds: float = Field(default=8.0, gt=0)
     # How often runs are looked at: what is due, what is complete. A command makes it look at once.
     run_poll_seconds: float = Field(default=1.0, gt=0)
-    # Runs worked on at the same moment, of all that this dispatcher holds.
+    # Broadcasts worked on at the same moment, of all that this dispatcher holds, and as many auto-replies.
     concurrent_runs: int = Field(default=8, ge=1, le=100)
     page_size: int = Field(default=500, ge=1, le=5000)
     # Jobs made and not decided yet, per run: bounds what a stop has to discard and what an edit comes too late for.
