@@ -1,10 +1,13 @@
 """Garbage on any subject goes to DEAD_LETTERS with the reason, and everything else goes on."""
 
 import json
+from datetime import UTC, datetime
+from uuid import uuid4
 
 import pytest
 from nats.js.errors import NotFoundError
 
+from relaygram_common.contracts.jobs import SendJob
 from relaygram_common.jetstream.publisher import Outgoing
 from relaygram_common.topology import CAMPAIGN_COMMANDS, DEAD_LETTERS, DISPATCHER, SEND_JOBS
 from tests.dispatcher.line import Outside, gateway
@@ -58,16 +61,29 @@ async def test_jobs_in_a_queue_that_nobody_works_off(line: Outside, subject: str
     await eventually(gone)
 
 
-async def test_queues_of_ended_campaigns_are_purged_and_others_left_alone(line: Outside) -> None:
+async def test_queues_of_ended_campaigns_are_emptied_and_others_left_alone(line: Outside) -> None:
+    """A job that came late is dropped, since the log tells of its message; what is no job is put aside."""
     completed, running = await line.campaign(1), await line.campaign(4)
     async with gateway(line, completed):
         await line.becomes(completed, "completed")
     await line.expanded(running, 4)
+    late = SendJob(
+        job_id=uuid4(), workspace_id=line.workspace_id, account_id=line.account_id, campaign_id=completed,
+        contact_id=1, run_id=1, step=0, trigger="broadcast", queued_at=datetime.now(UTC),
+    )  # fmt: skip
     queue = f"send.job.{line.account_id}"
-    await line.publisher.publish([Outgoing(f"{queue}.{completed}", b"late"), Outgoing(f"{queue}.0", b"a test send")])
+    await line.publisher.publish(
+        [
+            Outgoing(f"{queue}.{completed}", b"not a job"),
+            Outgoing(late.subject, late.model_dump_json().encode()),
+            Outgoing(f"{queue}.0", b"a test send"),
+        ]
+    )
 
     async def gone() -> bool:
         return await line.waiting(completed) == 0
 
     await eventually(gone)
     assert (await line.waiting(running), await line.waiting(0)) == (4, 1)
+    letter = await _letter(line, SEND_JOBS, f"{queue}.{completed}")  # and the last one: none of the late job
+    assert str(letter["reason"]).startswith("no send job: ")

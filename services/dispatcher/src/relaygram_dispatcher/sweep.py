@@ -56,12 +56,9 @@ class Sweep:
     async def _sweep_queues(self) -> None:
         waiting = await self._queues.all()
         fates = await self._log.fates({queue[1] for subject in waiting if (queue := queue_of(subject))})
-        for subject, messages in waiting.items():
+        for subject in waiting:
             verdict = judge(subject, fates)
-            if verdict is None:
-                continue
-            if verdict.reason is None:
-                await self._queues.purge(subject)
-                metrics.SWEPT.labels("ended").inc(messages)
-            else:
-                metrics.SWEPT.labels("garbage").inc(await self._queues.dead_letter(subject, reason=verdict.reason))
+            if verdict is not None:
+                garbage, jobs = await self._queues.put_away(subject, reason_of=verdict.reason_of)
+                metrics.SWEPT.labels("garbage").inc(garbage)
+                metrics.SWEPT.labels("ended").inc(jobs)

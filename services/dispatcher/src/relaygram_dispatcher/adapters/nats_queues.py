@@ -1,5 +1,7 @@
 """The queues of SEND_JOBS, by subject: how much waits, purge, and what nobody will consume."""
 
+from collections.abc import Callable
+
 from nats.aio.client import Client
 from nats.js.errors import NotFoundError
 
@@ -8,7 +10,7 @@ from relaygram_common.jetstream.publisher import WindowPublisher
 from relaygram_common.topology import SEND_JOBS
 
 _TIMEOUT_SECONDS = 5.0
-_MOST_LETTERS = 1000  # per queue and sweep
+_MOST_AT_ONCE = 1000  # messages of a queue that are looked at in one sweep
 
 
 class NatsQueues:
@@ -31,25 +33,34 @@ class NatsQueues:
         """Drop what waits."""
         await self._js.purge_stream(SEND_JOBS, subject=subject)
 
-    async def dead_letter(self, subject: str, *, reason: str) -> int:
-        """Move what waits to DEAD_LETTERS; how many messages that were."""
-        for moved in range(_MOST_LETTERS):
+    async def put_away(self, subject: str, *, reason_of: Callable[[bytes], str | None]) -> tuple[int, int]:
+        """Empty a queue: what has a reason goes to DEAD_LETTERS with it, the rest is dropped; how many each.
+
+        At most so many at once; the next sweep goes on.
+        """
+        moved = dropped = 0
+        while moved + dropped < _MOST_AT_ONCE:
             try:
                 message = await self._js.get_msg(SEND_JOBS, seq=1, subject=subject, next=True)
             except NotFoundError:
-                return moved
-            sequence = message.seq or 0
-            await dead_letter_stored(
-                self._publisher,
-                stream=SEND_JOBS,
-                sequence=sequence,
-                subject=subject,
-                headers=message.headers,
-                payload=message.data or b"",
-                reason=reason,
-            )
+                break
+            sequence, payload = message.seq or 0, message.data or b""
+            reason = reason_of(payload)
+            if reason is None:
+                dropped += 1
+            else:
+                moved += 1
+                await dead_letter_stored(
+                    self._publisher,
+                    stream=SEND_JOBS,
+                    sequence=sequence,
+                    subject=subject,
+                    headers=message.headers,
+                    payload=payload,
+                    reason=reason,
+                )
             await self._js.delete_msg(SEND_JOBS, sequence)
-        return _MOST_LETTERS
+        return moved, dropped
 
     async def _subjects(self, pattern: str) -> dict[str, int]:
         state = (await self._js.stream_info(SEND_JOBS, subjects_filter=pattern)).state

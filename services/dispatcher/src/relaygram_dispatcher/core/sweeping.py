@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
+from relaygram_common.contracts.jobs import SendJob
+
 _MAX_ID = 2**63 - 1
 
 
@@ -16,9 +20,20 @@ class Fate:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`reason` set: to DEAD_LETTERS with it; else purged, since the log tells the end of each of its messages."""
+    """`reason` set: all of it to DEAD_LETTERS; else its jobs are dropped, since the log tells the end of each."""
 
     reason: str | None = None
+
+    def reason_of(self, payload: bytes) -> str | None:
+        """Why one message of the queue goes to DEAD_LETTERS; None: it is a job that nobody waits for."""
+        if self.reason is not None:
+            return self.reason
+        try:
+            SendJob.model_validate_json(payload)
+        except ValidationError as error:
+            problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+            return f"no send job: {'.'.join(map(str, problem['loc'])) or 'body'}: {problem['msg']}"
+        return None
 
 
 def queue_of(subject: str) -> tuple[int, int] | None:
