@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from relaygram_common.contracts.ids import job_id
 from relaygram_common.topology import SEND_JOBS, provision
 from relaygram_local_stack.servers import NatsServer
@@ -188,6 +190,7 @@ async def test_people_of_an_ended_campaign_are_forgotten_though_its_dispatcher_d
         await eventually(forgotten)
 
 
+@pytest.mark.faults
 async def test_killed_in_the_middle_of_a_sequence_again_and_again(
     quiet_line: Outside, provisioned_nats: NatsServer, database: Database, tmp_path: Path
 ) -> None:
@@ -209,6 +212,7 @@ async def test_killed_in_the_middle_of_a_sequence_again_and_again(
     assert len({job.job_id for job in telegram.seen}) == 2 * people
 
 
+@pytest.mark.faults
 async def test_a_dispatcher_that_hangs_is_replaced_and_writes_nothing_when_it_wakes(
     quiet_line: Outside, provisioned_nats: NatsServer, database: Database, tmp_path: Path
 ) -> None:

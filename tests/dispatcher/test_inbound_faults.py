@@ -4,6 +4,8 @@ import asyncio
 import signal
 from pathlib import Path
 
+import pytest
+
 from relaygram_common.database import migrate
 from relaygram_common.topology import DISPATCHER, INBOUND_MESSAGES
 from relaygram_local_stack.servers import NatsServer, Postgres
@@ -38,6 +40,7 @@ async def test_the_database_is_in_the_way_for_a_while(alone: Outside) -> None:
     await eventually(then)
 
 
+@pytest.mark.faults
 async def test_postgres_is_killed_while_messages_come(tmp_path: Path, provisioned_nats: NatsServer) -> None:
     with Postgres(tmp_path) as server:
         server.ensure_database("relaygram")
@@ -66,6 +69,7 @@ async def test_postgres_is_killed_while_messages_come(tmp_path: Path, provisione
 _PEOPLE = 250
 
 
+@pytest.mark.faults
 async def test_killed_again_and_again_each_message_is_decided_once(
     quiet_line: Outside, provisioned_nats: NatsServer, database: Database, tmp_path: Path
 ) -> None:
@@ -117,6 +121,7 @@ async def test_killed_again_and_again_each_message_is_decided_once(
         assert sorted(row["telegram_user_id"] for row in told) == [one for one in ids if one % 2]
 
 
+@pytest.mark.faults
 async def test_a_dispatcher_that_hangs_is_made_up_for_and_decides_nothing_later(
     quiet_line: Outside, provisioned_nats: NatsServer, database: Database, tmp_path: Path
 ) -> None:

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from relaygram_local_stack.servers import NatsServer
 from tests.dispatcher.line import Outside, dispatcher, gateway
 from tests.support.servers import Database
@@ -42,6 +44,7 @@ async def process(nats_url: str, dsn: str, log: Path, instance: str) -> AsyncIte
             await running.wait()
 
 
+@pytest.mark.faults
 async def test_killed_in_the_middle_of_a_broadcast_again_and_again(
     quiet_line: Outside, provisioned_nats: NatsServer, database: Database, tmp_path: Path
 ) -> None:

@@ -22,7 +22,7 @@ from tests.support.servers import Database
 _SEED = int(os.environ.get("RELAYGRAM_TEST_SEED", "7"))
 _PEOPLE, _SECONDS = 250, 12.0
 
-pytestmark = pytest.mark.timeout(150)
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(150)]
 
 
 class Turmoil:

@@ -89,6 +89,7 @@ async def test_an_ended_account_keeps_its_jobs_and_goes_on_when_connected_again(
     await _each_once(world, account, jobs)
 
 
+@pytest.mark.faults
 async def test_connecting_again_by_code_over_a_kill(
     world: World, gateway: GatewayProcess, own_gateway: Callable[..., GatewayProcess]
 ) -> None:

@@ -108,6 +108,7 @@ async def test_each_account_has_limits_of_its_own(world: World, own_gateway: Cal
     assert all(accounts_seen[str(account.person["id"])]["max_in_one_second"] <= 10 for account in accounts)
 
 
+@pytest.mark.faults
 async def test_the_second_is_kept_over_a_kill(world: World, own_gateway: Callable[..., GatewayProcess]) -> None:
     """A new owner does not know what the one before sent in the last second: it begins with a full window."""
     gateway = own_gateway()

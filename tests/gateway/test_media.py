@@ -273,6 +273,7 @@ async def test_a_flood_wait_of_uploads_holds_back_files_only(world: World, gatew
 # From here on the module's gateway is stopped.
 
 
+@pytest.mark.faults
 async def test_a_kill_amid_photos_loses_and_doubles_none(
     world: World, own_gateway: Callable[..., GatewayProcess], gateway: GatewayProcess
 ) -> None:

@@ -157,6 +157,7 @@ async def test_the_accounts_limits_hold_and_a_test_waits_for_no_broadcast(
 # From here on the module's gateway is stopped.
 
 
+@pytest.mark.faults
 async def test_the_gateway_is_killed_in_the_middle_of_a_test(
     world: World, gateway: GatewayProcess, own_gateway: Callable[..., GatewayProcess]
 ) -> None:
@@ -186,6 +187,7 @@ async def test_the_gateway_is_killed_in_the_middle_of_a_test(
     await _is_closed(world, *jobs)
 
 
+@pytest.mark.faults
 async def test_killed_between_telling_and_acknowledging_it_is_told_again(
     world: World, gateway: GatewayProcess, own_gateway: Callable[..., GatewayProcess]
 ) -> None:

@@ -117,6 +117,7 @@ def process(nats_url: str, dsn: str, port: int, log: Path) -> Iterator["Popen[by
         running.wait(10)
 
 
+@pytest.mark.faults
 async def test_killed_at_any_moment_it_loses_and_doubles_nothing(
     provisioned_nats: NatsServer, database: Database, tmp_path: Path
 ) -> None:

@@ -28,6 +28,7 @@ async def _told(outside: Bench, campaign: int) -> list[Any]:
     return [tuple(row) for row in await outside.connection.fetch(_TOLD, campaign)]
 
 
+@pytest.mark.faults
 async def test_killed_between_commit_and_acknowledgement_it_does_nothing_twice(
     provisioned_nats: NatsServer, database: Database, tmp_path: Path
 ) -> None:
@@ -72,6 +73,7 @@ def _story(campaign: int, chats: range) -> tuple[list[DeliveryEvent], list[Recei
     return messages, receipts
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_killed_at_any_moment_it_loses_and_doubles_no_receipt(
     provisioned_nats: NatsServer, database: Database, tmp_path: Path, seed: int

@@ -271,6 +271,7 @@ async def test_a_test_send_reaches_one_person_and_counts_nowhere(stack: RunningS
     assert account["gateway"]
 
 
+@pytest.mark.faults
 async def test_tests_survive_the_death_of_nats_gateway_and_api(stack: RunningStack, audience: Audience) -> None:
     before = len(await _received(audience))
     campaign_id = await _draft(audience, "Once, {{first_name}}")
