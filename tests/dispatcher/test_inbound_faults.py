@@ -134,8 +134,6 @@ async def test_a_dispatcher_that_hangs_is_made_up_for_and_decides_nothing_later(
     async def decided(messages: int) -> bool:
         return int(await line.pool.fetchval(count, ids)) >= messages
 
-    await _end_hung_transactions(line, database)
-
     async def both_listen() -> bool:
         return bool((await line.client.jetstream().consumer_info(INBOUND_MESSAGES, DISPATCHER)).num_waiting == 2)
 
@@ -152,17 +150,6 @@ async def test_a_dispatcher_that_hangs_is_made_up_for_and_decides_nothing_later(
         await all_acknowledged(line)
         assert len({row["contact_id"] for row in await answers(line, campaign_id)}) == 100
         assert len(await answers(line, campaign_id)) == 100
-
-
-async def _end_hung_transactions(line: Outside, database: Database) -> None:
-    """As migration 0001 has it: what is set for a role in a database does not go along when a test copies that."""
-    settings = await line.pool.fetch(
-        "select unnest(s.setconfig) as setting from pg_db_role_setting s join pg_roles r on r.oid = s.setrole"
-        " join pg_database d on d.oid = s.setdatabase"
-        " where r.rolname = 'relaygram_dispatcher' and d.datname = 'relaygram_template'"
-    )
-    for name, value in (row["setting"].split("=") for row in settings):
-        await line.pool.execute(f"alter role relaygram_dispatcher in database {database.name} set {name} = '{value}'")
 
 
 async def test_nats_goes_away_and_comes_back(alone: Outside, provisioned_nats: NatsServer) -> None:

@@ -19,7 +19,9 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import psycopg
 import pytest
+from psycopg import sql
 
 from relaygram_local_stack import ports
 from relaygram_local_stack.servers import NatsServer, Postgres
@@ -138,4 +140,23 @@ def provisioned_nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsS
 def _copy_template(server: Postgres, template: str) -> Database:
     name = f"relaygram_{next(_numbers)}"
     server.ensure_database(name, template=template)
+    _copy_time_limits(server, template, name)
     return Database(server, name)
+
+
+def _copy_time_limits(server: Postgres, template: str, name: str) -> None:
+    """What migration 0001 sets for a role in a database does not go along with a copy; without it, who hangs keeps its
+    locks for ever."""
+    with psycopg.connect(server.dsn(), autocommit=True, connect_timeout=10) as connection:
+        settings = connection.execute(
+            "select r.rolname, unnest(s.setconfig) from pg_db_role_setting s join pg_roles r on r.oid = s.setrole"
+            " join pg_database d on d.oid = s.setdatabase where d.datname = %s",
+            [template],
+        ).fetchall()
+        for role, setting in settings:
+            what, _, value = setting.partition("=")
+            connection.execute(
+                sql.SQL("alter role {} in database {} set {} = {}").format(
+                    sql.Identifier(role), sql.Identifier(name), sql.Identifier(what), sql.Literal(value)
+                )
+            )
