@@ -1,6 +1,7 @@
 """Failed log-ins: so many a minute for an e-mail, and for an address, in all replicas together."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -37,13 +38,15 @@ async def log_in(client: httpx.AsyncClient, email: str, password: str | None = N
 
 
 async def test_five_failures_of_an_e_mail_refuse_it_from_every_address(strict: Api) -> None:
+    began = time.monotonic()
     for number in range(5):
         async with from_address(strict, f"10.0.0.{number}") as client:
             assert (await log_in(client, "guessed@example.com")).status_code == 401
     async with from_address(strict, "10.0.0.9") as client:
         refused = await log_in(client, "Guessed@example.com")
         assert refused.status_code == 429
-        assert 55 <= int(refused.headers["Retry-After"]) <= 60
+        # A minute after the first one: hashing a password takes its time.
+        assert 59 - (time.monotonic() - began) <= int(refused.headers["Retry-After"]) <= 60
         assert (await log_in(client, strict.email, strict.password)).status_code == 200
 
 
@@ -77,11 +80,11 @@ async def test_ten_right_ones_at_once_all_pass(strict: Api) -> None:
 async def test_failures_count_for_a_minute_and_are_then_removed(strict: Api) -> None:
     for _ in range(5):
         await log_in(strict.client, "a@example.com")
-    await strict.sql("update control.login_tries set tried_at = tried_at - interval '55 s'")
+    await strict.sql("update control.login_tries set tried_at = now() - interval '30 s'")
     refused = await log_in(strict.client, "a@example.com")
     assert refused.status_code == 429
-    assert int(refused.headers["Retry-After"]) <= 5
-    await strict.sql("update control.login_tries set tried_at = tried_at - interval '6 s'")
+    assert int(refused.headers["Retry-After"]) <= 30
+    await strict.sql("update control.login_tries set tried_at = now() - interval '61 s'")
     assert (await log_in(strict.client, "a@example.com")).status_code == 401
     assert await pg_limits.prune(strict.parts.database, 1000) == 10
     assert await strict.sql("select count(*) from control.login_tries") == 2
