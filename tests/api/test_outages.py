@@ -53,7 +53,8 @@ async def demand_every_route_unavailable(api: Api) -> None:
     things = {name: 1 for call in CLOSED for name in call.parameters} | {"job_id": uuid4()}
     begun = time.monotonic()
     answers = await asyncio.gather(*(call.make(api.client, things) for call in CLOSED))
-    assert time.monotonic() - begun < 3
+    # Two seconds each; all of them at once, and this machine's other work, take their time too.
+    assert time.monotonic() - begun < 6
     statuses = {call.name: answer.status_code for call, answer in zip(CLOSED, answers, strict=True)}
     # What is wrong with a body can, for a token known from a moment ago, be told without the database.
     assert {name for name, status in statuses.items() if status != 503} <= _TELL_OF_BODIES, statuses

@@ -27,7 +27,7 @@ class GatewayProcess:
     async def start(self, **environment: str) -> None:
         """Start, and wait until it says that it is ready."""
         self.launch(**environment)
-        await eventually(self.is_ready, 20, what=f"{self.name} ready")
+        await eventually(self.is_ready, 60, what=f"{self.name} ready")
 
     def launch(self, **environment: str) -> None:
         """Start without waiting."""
@@ -66,7 +66,7 @@ class GatewayProcess:
         if self.process.poll() is None:
             self.process.terminate()
         try:
-            return await asyncio.to_thread(self.process.wait, 15)
+            return await asyncio.to_thread(self.process.wait, 30)
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise

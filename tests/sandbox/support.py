@@ -17,8 +17,8 @@ from telethon.crypto import rsa
 from telethon.sessions import StringSession
 
 _STARTED = re.compile(r"MTProto on ([\d.]+):(\d+), control on (http://\S+)")
-_START_SECONDS = 20
-_STOP_SECONDS = 10
+_START_SECONDS = 60
+_STOP_SECONDS = 60
 # What Telethon says when a server breaks the protocol; it then drops the packet without another word.
 _PROTOCOL_COMPLAINTS = ("Security error", "Server resent", "very old message", "Fatal error", "could not find")
 # A lost connection's outgoing queue goes out on the next one, encrypted for the MTProto session that ended with it; the
