@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relaygram_api.core.rate_limit import Share, burst_of, slice_size, spend
+from relaygram_api.core.rate_limit import Rate, Share, spend
 from relaygram_common import identity
 from relaygram_local_stack.servers import NatsServer
 from tests.api.support import Api, another_api, running_api
@@ -51,7 +51,7 @@ async def test_a_flood_of_refused_requests_costs_no_database(limited: Api) -> No
     async with limited.bearing(token) as client:
         while (await client.get("/api/v1/me")).status_code == 200:
             pass
-        asked = "select as_of from control.request_limits where token_id = $1"
+        asked = "select as_of from control.request_limits where surface = 'campaign_api' and caller_id = $1"
         before = await limited.sql(asked, int(token.partition("|")[0]))
         for _ in range(20):
             assert (await client.get("/api/v1/me")).status_code == 429
@@ -102,56 +102,67 @@ async def test_no_limit_and_no_headers_when_it_is_0(
             assert "X-RateLimit-Limit" not in answer.headers
 
 
-def take(bucket: SimpleNamespace, *, now: float, per_minute: int, given_back: int) -> tuple[int, float]:
+# The bursts of the campaign API, and of the other surfaces.
+RATES = st.builds(lambda rate, times: Rate(rate, burst=rate * times), st.integers(1, 300), st.integers(1, 2))
+
+
+def take(bucket: SimpleNamespace, rate: Rate, *, now: float, given_back: int) -> tuple[int, float]:
     """What control.take_requests does."""
-    refilled = bucket.left + given_back + (now - bucket.as_of) * per_minute / 60
-    bucket.left, bucket.as_of = min(float(burst_of(per_minute)), refilled), now
-    granted = int(min(slice_size(per_minute), bucket.left))
+    refilled = bucket.left + given_back + (now - bucket.as_of) * rate.per_minute / 60
+    bucket.left, bucket.as_of = min(float(rate.burst), refilled), now
+    granted = int(min(rate.slice_size, bucket.left))
     bucket.left -= granted
     return granted, bucket.left
 
 
 @given(
-    per_minute=st.integers(1, 300),
+    rate=RATES,
     asked=st.lists(st.tuples(st.integers(0, 2), st.sampled_from([0.0, 0.001, 0.2, 1.5, 30.0])), max_size=400),
 )
 def test_replicas_never_let_more_pass_than_the_bucket_and_its_refill(
-    per_minute: int, asked: list[tuple[int, float]]
+    rate: Rate, asked: list[tuple[int, float]]
 ) -> None:
-    bucket = SimpleNamespace(left=float(burst_of(per_minute)), as_of=0.0)
+    bucket = SimpleNamespace(left=float(rate.burst), as_of=0.0)
     shares = [Share(), Share(), Share()]
     now, passed = 0.0, 0
     for replica, pause in asked:
         now += pause
         share = shares[replica]
-        while (verdict := spend(share, now=now, per_minute=per_minute)) is None:
+        while (verdict := spend(share, now=now, rate=rate)) is None:
             given_back, share.slice_left = share.slice_left, 0
-            share.slice_left, share.bucket_left = take(bucket, now=now, per_minute=per_minute, given_back=given_back)
+            share.slice_left, share.bucket_left = take(bucket, rate, now=now, given_back=given_back)
             share.as_of = now
         passed += verdict.allowed
-        assert passed <= burst_of(per_minute) + now * per_minute / 60 + 1e-6
+        assert passed <= rate.burst + now * rate.per_minute / 60 + 1e-6
         if not verdict.allowed:
-            assert 1 <= verdict.retry_after_seconds <= -(-60 // per_minute)
+            assert 1 <= verdict.retry_after_seconds <= -(-60 // rate.per_minute)
             assert verdict.remaining == 0
-        assert 0 <= verdict.remaining < burst_of(per_minute)
+        assert 0 <= verdict.remaining < rate.burst
 
 
-@given(per_minute=st.integers(1, 300), asked=st.lists(st.integers(0, 2), min_size=1000, max_size=1000))
-def test_only_what_other_replicas_hold_is_missing_from_the_burst(per_minute: int, asked: list[int]) -> None:
-    bucket = SimpleNamespace(left=float(burst_of(per_minute)), as_of=0.0)
+@given(rate=RATES, asked=st.lists(st.integers(0, 2), min_size=1000, max_size=1000))
+def test_only_what_other_replicas_hold_is_missing_from_the_burst(rate: Rate, asked: list[int]) -> None:
+    bucket = SimpleNamespace(left=float(rate.burst), as_of=0.0)
     shares = [Share(), Share(), Share()]
     passed = 0
     for replica in asked:
         share = shares[replica]
-        while (verdict := spend(share, now=0.0, per_minute=per_minute)) is None:
-            share.slice_left, share.bucket_left = take(bucket, now=0.0, per_minute=per_minute, given_back=0)
+        while (verdict := spend(share, now=0.0, rate=rate)) is None:
+            share.slice_left, share.bucket_left = take(bucket, rate, now=0.0, given_back=0)
             share.as_of = 0.0
         passed += verdict.allowed
         held = sum(other.slice_left for other in shares)
-        assert held <= 3 * slice_size(per_minute)
-        assert passed + held + bucket.left == burst_of(per_minute)
+        assert held <= 3 * rate.slice_size
+        assert passed + held + bucket.left == rate.burst
         assert verdict.allowed or bucket.left < 1
 
 
 def test_a_slice_is_small_beside_its_burst() -> None:
-    assert [slice_size(rate) for rate in (1, 3, 60, 120, 60_000, 1_000_000)] == [1, 1, 6, 10, 10, 166]
+    assert [Rate(rate, burst=2 * rate).slice_size for rate in (1, 3, 60, 120, 60_000, 1_000_000)] == [
+        1,
+        1,
+        6,
+        10,
+        10,
+        166,
+    ]

@@ -6,6 +6,10 @@ from typing import Any
 
 import orjson
 from fastapi import Response
+from starlette.types import Scope
+
+from relaygram_api.errors import ApiError
+from relaygram_api.surfaces import CAMPAIGN_API, Surface
 
 
 def answer(data: Any, *, status: int = 200, meta: dict[str, Any] | None = None) -> Response:
@@ -48,3 +52,10 @@ def json_response(content: Any, status: int, headers: Mapping[str, str] | None =
     # Times are UTC, as PostgreSQL's driver gives them, and written with `Z`.
     body = orjson.dumps(content, option=orjson.OPT_UTC_Z)
     return Response(body, status, dict(headers or {}), media_type="application/json")
+
+
+def error_response(error: ApiError, scope: Scope) -> Response:
+    """An error in the shape of the surface that was called; outside of all, in that of the campaign API."""
+    surface: Surface = scope["state"]["surface"] or CAMPAIGN_API
+    status, content = surface.error(error, scope["state"]["request_id"])
+    return json_response(content, status, error.headers)

@@ -8,12 +8,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from relaygram_api.adapters.http_media import media_fetcher
 from relaygram_api.adapters.nats_outbox import NatsOutbox
 from relaygram_api.adapters.pg_workspace import Database, Pool
+from relaygram_api.core.rate_limit import Rate
 from relaygram_api.import_worker import ImportWorker
 from relaygram_api.limiter import LoginLimiter, RateLimiter
 from relaygram_api.parts import Parts
 from relaygram_api.prune_worker import PruneWorker
 from relaygram_api.settings import ApiSettings
 from relaygram_api.shared_reads import SharedReads
+from relaygram_api.surfaces import SurfaceName
 from relaygram_api.token_check import TokenCheck
 from relaygram_api.web import gated_app
 from relaygram_common.database.pool import create_pool
@@ -61,7 +63,7 @@ async def make_parts(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[P
                 sealer=sealer,
                 time_zones=time_zones,
                 tokens=TokenCheck(database),
-                requests=RateLimiter(database, settings.rate_limit_per_minute),
+                limiters=_limiters(database, settings),
                 reads=SharedReads(),
                 logins=LoginLimiter(database, sealer, settings.login_failures_per_minute),
                 fetch_media=fetch_media,
@@ -71,6 +73,15 @@ async def make_parts(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[P
             )
         finally:
             await runtime.cancel_tasks()
+
+
+def _limiters(database: Database, settings: ApiSettings) -> dict[SurfaceName, RateLimiter]:
+    rates: dict[SurfaceName, Rate] = {
+        "campaign_api": Rate(settings.rate_limit_per_minute, burst=2 * settings.rate_limit_per_minute),
+        "channel_logs": Rate(settings.channel_logs_per_minute, burst=settings.channel_logs_per_minute),
+        "send_logs": Rate(settings.send_logs_per_minute, burst=settings.send_logs_per_minute),
+    }
+    return {surface: RateLimiter(database, surface, rate) for surface, rate in rates.items()}
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Errors as callers see them: `message`, `code`, `request_id`, and `errors` by field for a 422."""
+"""What can be wrong with a request, whatever the surface. How each shows it: surfaces/."""
 
 from collections.abc import Mapping, Sequence
 from itertools import islice
@@ -27,13 +27,6 @@ class ApiError(HTTPException):
         super().__init__(status, message, dict(headers) if headers else None)
         self.code = code
         self.fields = fields
-
-    def content(self, request_id: str) -> dict[str, Any]:
-        """The body of the answer."""
-        content: dict[str, Any] = {"message": self.detail}
-        if self.fields is not None:
-            content["errors"] = {field: list(problems) for field, problems in self.fields.items()}
-        return {**content, "code": self.code, "request_id": request_id}
 
 
 def unauthenticated() -> ApiError:

@@ -9,24 +9,24 @@ import itertools
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import MutableMapping
 from functools import cache
 from typing import Any
 
-import orjson
 import structlog
 from prometheus_client import Histogram
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from relaygram_api.adapters.pg_workspace import is_transient
+from relaygram_api.answers import error_response
 from relaygram_api.errors import ApiError, too_large, too_many, too_slow, unauthenticated, unavailable
 from relaygram_api.parts import Caller, Parts
 from relaygram_api.shared_reads import key_of
+from relaygram_api.surfaces import Surface, surface_at
 
 log = structlog.get_logger(__name__)
 
-_PREFIX = "/api/v1/"
 _OPEN = frozenset({"/api/v1/login"})
 _UPLOAD = re.compile(r"/api/v1/campaigns/[0-9]+/contacts")
 _MEDIA = "/api/v1/media"
@@ -72,8 +72,8 @@ class Gate:
         try:
             limit = self._size_limit(scope, headers)
             _check_declared_size(headers, limit)
-            if scope["path"].startswith(_PREFIX) and scope["path"] not in _OPEN:
-                caller = scope["state"]["caller"] = await self._admit(headers, exchange)
+            if exchange.surface is not None and scope["path"] not in _OPEN:
+                caller = scope["state"]["caller"] = await self._admit(exchange.surface, headers, exchange)
                 if await self._read(scope, caller, headers, receive, exchange):
                     return
             await self._app(scope, _bounded(receive, limit, self._parts.settings.upload_idle_seconds), exchange.send)
@@ -104,23 +104,24 @@ class Gate:
         is_csv = kind.startswith("text/csv")
         return settings.max_csv_bytes if is_csv and _UPLOAD.fullmatch(scope["path"]) else settings.max_json_bytes
 
-    async def _admit(self, headers: MutableMapping[str, str], exchange: "_Exchange") -> Caller:
+    async def _admit(self, surface: Surface, headers: MutableMapping[str, str], exchange: "_Exchange") -> Caller:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         caller = None
-        if scheme.lower() == "bearer":
+        if scheme.lower() in surface.schemes:
             caller = await self._parts.tokens.caller(token.strip(), request_id=exchange.request_id)
         if caller is None:
             raise unauthenticated()
-        limiter = self._parts.requests
-        if limiter.per_minute:
-            verdict = await limiter.take(caller.token_id)
+        limiter = self._parts.limiters[surface.name]
+        if limiter.rate.per_minute:
+            verdict = await limiter.take(surface.counts(caller))
             exchange.extra_headers = [
-                (b"x-ratelimit-limit", b"%d" % limiter.per_minute),
+                (b"x-ratelimit-limit", b"%d" % limiter.rate.per_minute),
                 (b"x-ratelimit-remaining", b"%d" % verdict.remaining),
                 (b"x-ratelimit-reset", b"%d" % (int(time.time()) + verdict.full_after_seconds)),
             ]
             if not verdict.allowed:
-                raise too_many("Too many requests: this token's rate limit is reached.", verdict.retry_after_seconds)
+                said = f"Too many requests: this {surface.counted}'s rate limit is reached."
+                raise too_many(said, verdict.retry_after_seconds)
         return caller
 
 
@@ -150,7 +151,8 @@ class _Exchange:
         self._status = 0
         self._scope = scope
         self._begun = time.monotonic()
-        scope.setdefault("state", {}).update(request_id=self.request_id, exchange=self)
+        self.surface = surface_at(scope["path"])
+        scope.setdefault("state", {}).update(request_id=self.request_id, exchange=self, surface=self.surface)
 
     async def send(self, message: Message) -> None:
         """Add our headers to the head of the answer."""
@@ -179,7 +181,14 @@ class _Exchange:
             return
         if self._started:
             raise error
-        await respond(self.send, self._as_answer(error), self.request_id)
+        await self._respond(self._as_answer(error))
+
+    async def _respond(self, error: ApiError) -> None:
+        response = error_response(error, self._scope)
+        await self.send(
+            {"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers}
+        )
+        await self.send({"type": "http.response.body", "body": response.body})
 
     def _as_answer(self, error: Exception) -> ApiError:
         if isinstance(error, ApiError):
@@ -189,15 +198,6 @@ class _Exchange:
             return unavailable()
         log.error("request.failed", where=self._where, request_id=self.request_id, exc_info=error)
         return ApiError(500, "internal_error", "Something went wrong here; the request id finds it in our logs.")
-
-
-async def respond(send: Callable[[Message], Awaitable[None]], error: ApiError, request_id: str) -> None:
-    """Send an error in the contract's shape."""
-    body = orjson.dumps(error.content(request_id))
-    headers = {"content-type": "application/json", "content-length": str(len(body)), **(error.headers or {})}
-    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": error.status_code, "headers": raw})
-    await send({"type": "http.response.body", "body": body})
 
 
 def _headers(scope: Scope) -> dict[str, str]:

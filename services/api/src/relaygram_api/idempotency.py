@@ -18,7 +18,7 @@ from prometheus_client import Counter
 
 from relaygram_api.adapters import pg_idempotency
 from relaygram_api.adapters.pg_idempotency import Held, KeyHolder
-from relaygram_api.answers import json_response
+from relaygram_api.answers import error_response
 from relaygram_api.caller import Caller
 from relaygram_api.errors import ApiError, invalid
 from relaygram_api.keyed_request import HashedBody, KeyedRequest, in_use, unpacked
@@ -70,7 +70,7 @@ async def _first(request: Request, handle: Handle, keyed: KeyedRequest, body: Ha
         except ApiError as error:
             if error.status_code in _NOT_KEPT or error.status_code >= 500:
                 raise
-            response = json_response(error.content(request.state.request_id), error.status_code, error.headers)
+            response = error_response(error, request.scope)
         if not keyed.is_kept:
             if not await body.drain():
                 raise ConnectionResetError("the client has gone")

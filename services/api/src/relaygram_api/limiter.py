@@ -1,4 +1,4 @@
-"""Rate limits that hold over all replicas: requests a token, failed log-ins an e-mail and an address."""
+"""Rate limits that hold over all replicas: requests of a caller, failed log-ins an e-mail and an address."""
 
 import asyncio
 import random
@@ -11,13 +11,13 @@ from prometheus_client import Counter
 
 from relaygram_api.adapters import pg_limits
 from relaygram_api.adapters.pg_workspace import Database
-from relaygram_api.core.rate_limit import Share, Verdict, slice_size, spend
+from relaygram_api.core.rate_limit import Rate, Share, Verdict, spend
 from relaygram_api.errors import too_many
 from relaygram_common.security.sealing import Sealer
 
-_KEPT = 10_000  # shares of tokens not seen for longest are forgotten: what they held is refilled within seconds
+_KEPT = 10_000  # shares of callers not seen for longest are forgotten: what they held is refilled within seconds
 _OPEN_TRIES_SECONDS = 3.0
-_refused = Counter("relaygram_http_requests_limited_total", "Requests refused by the rate limit of their token")
+_refused = Counter("relaygram_http_requests_limited_total", "Requests refused by a rate limit", ["surface"])
 
 
 class _Holding:
@@ -29,40 +29,42 @@ class _Holding:
 
 
 class RateLimiter:
-    """`per_minute` requests a token and minute, twice as many in a burst; 0 limits nothing."""
+    """So many requests a caller and minute on one surface."""
 
-    def __init__(self, database: Database, per_minute: int) -> None:
-        self.per_minute = per_minute
+    def __init__(self, database: Database, surface: str, rate: Rate) -> None:
+        self.rate = rate
         self._database = database
+        self._surface = surface
+        self._limited = _refused.labels(surface)
         self._holdings: OrderedDict[int, _Holding] = OrderedDict()
 
-    async def take(self, token_id: int) -> Verdict:
-        """One request of this token: mostly answered from what this replica holds."""
-        holding = self._holdings.get(token_id)
+    async def take(self, caller_id: int) -> Verdict:
+        """One request of this caller: mostly answered from what this replica holds."""
+        holding = self._holdings.get(caller_id)
         if holding is None:
-            holding = self._holdings[token_id] = _Holding()
+            holding = self._holdings[caller_id] = _Holding()
             if len(self._holdings) > _KEPT:
                 self._holdings.popitem(last=False)
         else:
-            self._holdings.move_to_end(token_id)
-        while (verdict := spend(holding.share, now=time.monotonic(), per_minute=self.per_minute)) is None:
+            self._holdings.move_to_end(caller_id)
+        while (verdict := spend(holding.share, now=time.monotonic(), rate=self.rate)) is None:
             # Requests that come at once wait for one answer, and for one time-out when there is none.
             if holding.asking is None:
-                holding.asking = asyncio.create_task(self._ask(token_id, holding), name="rate-limit")
+                holding.asking = asyncio.create_task(self._ask(caller_id, holding), name="rate-limit")
             await asyncio.shield(holding.asking)
         if not verdict.allowed:
-            _refused.inc()
+            self._limited.inc()
         return verdict
 
-    async def _ask(self, token_id: int, holding: _Holding) -> None:
+    async def _ask(self, caller_id: int, holding: _Holding) -> None:
         share = holding.share
         given_back, share.slice_left = share.slice_left, 0
         try:
             share.slice_left, share.bucket_left = await pg_limits.take_requests(
                 self._database,
-                token_id,
-                per_minute=self.per_minute,
-                most=slice_size(self.per_minute),
+                self._surface,
+                caller_id,
+                self.rate,
                 given_back=given_back,
             )
             share.as_of = time.monotonic()

@@ -1,7 +1,7 @@
 """What requests are answered with: made once by app.py, found by handlers through `Depends`."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -13,6 +13,7 @@ from relaygram_api.caller import Caller
 from relaygram_api.limiter import LoginLimiter, RateLimiter
 from relaygram_api.settings import ApiSettings
 from relaygram_api.shared_reads import SharedReads
+from relaygram_api.surfaces import SurfaceName
 from relaygram_api.token_check import TokenCheck
 from relaygram_common.health import Health
 from relaygram_common.security.sealing import Sealer
@@ -30,7 +31,7 @@ class Parts:
     sealer: Sealer
     time_zones: frozenset[str]
     tokens: TokenCheck
-    requests: RateLimiter
+    limiters: Mapping[SurfaceName, RateLimiter]
     reads: SharedReads
     logins: LoginLimiter
     fetch_media: FetchMedia

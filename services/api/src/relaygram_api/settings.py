@@ -14,6 +14,9 @@ class ApiSettings(ServiceSettings):
     telegram_sandbox_address: str | None = None
     # Requests a minute and token, twice as many in a burst; 0 is no limit.
     rate_limit_per_minute: int = Field(default=120, ge=0, le=1_000_000)
+    # The same for the channel logs and the send logs, a workspace; as many at once.
+    channel_logs_per_minute: int = Field(default=120, ge=0, le=1_000_000)
+    send_logs_per_minute: int = Field(default=50, ge=0, le=1_000_000)
     login_failures_per_minute: int = Field(default=5, ge=1, le=10_000)
     # Proxies that say in X-Forwarded-For who called: addresses and networks. Anybody else's word counts for nothing.
     trusted_proxies: str = ""

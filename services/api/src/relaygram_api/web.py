@@ -6,7 +6,7 @@ from fastapi import FastAPI, HTTPException, Request, Response
 from starlette.middleware import Middleware
 from starlette.routing import Match
 
-from relaygram_api.answers import json_response
+from relaygram_api.answers import error_response
 from relaygram_api.errors import ApiError
 from relaygram_api.gate import ErrorAnswers, Gate
 from relaygram_api.parts import Parts
@@ -79,8 +79,7 @@ def create_app(parts: Parts | None) -> FastAPI:
 
 
 async def _answer_error(request: Request, error: Exception) -> Response:
-    known = _as_api_error(request, error)
-    return json_response(known.content(request.state.request_id), known.status_code, known.headers)
+    return error_response(_as_api_error(request, error), request.scope)
 
 
 def _as_api_error(request: Request, error: Exception) -> ApiError:

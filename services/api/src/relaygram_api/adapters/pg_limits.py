@@ -1,15 +1,18 @@
-"""Limits that all replicas have in common: requests a token, failed log-ins an e-mail and an address."""
+"""Limits that all replicas have in common: requests of a caller, failed log-ins an e-mail and an address."""
 
 from collections.abc import Sequence
 
 from relaygram_api.adapters.pg_workspace import Database
+from relaygram_api.core.rate_limit import Rate
 
 
 async def take_requests(
-    database: Database, token_id: int, *, per_minute: int, most: int, given_back: int
+    database: Database, surface: str, caller_id: int, rate: Rate, *, given_back: int
 ) -> tuple[int, float]:
     """(how many requests may pass, how many are left for others)."""
-    row = await database.fetch_for_nobody("take_requests", token_id, per_minute, most, given_back)
+    row = await database.fetch_for_nobody(
+        "take_requests", surface, caller_id, rate.per_minute, rate.burst, rate.slice_size, given_back
+    )
     return (row["granted"], row["requests_left"]) if row else (0, 0.0)
 
 

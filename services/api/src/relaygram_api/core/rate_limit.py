@@ -1,6 +1,6 @@
-"""A replica's share of a token's rate limit: slices of requests taken from the bucket that all replicas have in common.
+"""A replica's share of a caller's rate limit: slices of requests, taken from the bucket that all replicas have.
 
-The bucket itself rests in PostgreSQL (control.take_requests): a burst of twice the rate, refilled by time.
+The bucket itself rests in PostgreSQL (control.take_requests), refilled by time.
 """
 
 from dataclasses import dataclass
@@ -9,6 +9,20 @@ _LARGEST_SLICE = 10  # or, beside limits of thousands a second, what the rate gi
 _SLICE_OF_RATE_SECONDS = 0.01
 # An older slice is given back and taken anew, so that one saved up can not be added to a full bucket later.
 _SLICE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How many requests a minute, and how many of them may come at once."""
+
+    per_minute: int
+    burst: int
+
+    @property
+    def slice_size(self) -> int:
+        """How many requests to take at a time: few, where a slice would be much of the burst."""
+        largest = max(_LARGEST_SLICE, int(self.per_minute / 60 * _SLICE_OF_RATE_SECONDS))
+        return min(largest, max(1, self.burst // 20))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,34 +44,23 @@ class Share:
     as_of: float = float("-inf")
 
 
-def burst_of(per_minute: int) -> int:
-    """How many requests may come at once."""
-    return 2 * per_minute
-
-
-def slice_size(per_minute: int) -> int:
-    """How many requests to take at a time: few, where a slice would be much of the burst."""
-    largest = max(_LARGEST_SLICE, int(per_minute / 60 * _SLICE_OF_RATE_SECONDS))
-    return min(largest, max(1, burst_of(per_minute) // 20))
-
-
-def spend(share: Share, *, now: float, per_minute: int) -> Verdict | None:
+def spend(share: Share, *, now: float, rate: Rate) -> Verdict | None:
     """Let one request pass or refuse it; None when the bucket must be asked."""
     is_fresh = now - share.as_of < _SLICE_SECONDS
     if share.slice_left >= 1 and is_fresh:
         share.slice_left -= 1
-        return _verdict(share, True, 0.0, per_minute)
+        return _verdict(share, True, 0.0, rate)
     if share.slice_left == 0 and share.bucket_left < 1.0:
         # The bucket was empty when it was asked: until it can have refilled there is nothing to ask.
-        wait = share.as_of + (1.0 - share.bucket_left) * 60 / per_minute - now
+        wait = share.as_of + (1.0 - share.bucket_left) * 60 / rate.per_minute - now
         if wait > 0:
-            return _verdict(share, False, wait, per_minute)
+            return _verdict(share, False, wait, rate)
     return None
 
 
-def _verdict(share: Share, allowed: bool, wait: float, per_minute: int) -> Verdict:
+def _verdict(share: Share, allowed: bool, wait: float, rate: Rate) -> Verdict:
     left = share.slice_left + share.bucket_left
-    return Verdict(allowed, int(left), _whole(wait), _whole((burst_of(per_minute) - left) * 60 / per_minute))
+    return Verdict(allowed, int(left), _whole(wait), _whole((rate.burst - left) * 60 / rate.per_minute))
 
 
 def _whole(seconds: float) -> int:

@@ -1,5 +1,5 @@
 -- name: take_requests
-select granted, requests_left from control.take_requests($1, $2, $3, $4)
+select granted, requests_left from control.take_requests($1, $2, $3, $4, $5, $6)
 
 -- name: begin_login
 select tries, wait_seconds from control.begin_login($1, $2)

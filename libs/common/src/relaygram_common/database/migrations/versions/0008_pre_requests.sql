@@ -2,32 +2,36 @@
 -- The tables of limits are unlogged: after a crash of PostgreSQL everybody starts anew. Nobody reads them but these
 -- functions, which the api calls before it knows a workspace, or for many at once.
 create unlogged table control.request_limits (
-    token_id bigint primary key,
+    surface text not null,
+    caller_id bigint not null,  -- a token or a workspace, as the surface counts
     requests_left double precision not null,
-    as_of timestamptz not null
+    as_of timestamptz not null,
+    primary key (surface, caller_id)
 ) with (fillfactor = 50);  -- and no further index: so an update touches one page
 alter table control.request_limits enable row level security;
 
 -- A replica takes a slice of requests, which it may let pass without asking again, and gives back what is left of the
 -- slice before: so all replicas together never let more pass than the bucket holds.
-create function control.take_requests(p_token bigint, p_per_minute int, p_slice int, p_given_back int)
+create function control.take_requests(
+    p_surface text, p_caller bigint, p_per_minute int, p_burst int, p_slice int, p_given_back int)
 returns table (granted int, requests_left double precision)
 language plpgsql security definer set search_path = pg_catalog as $$
 declare
-    v_burst constant double precision := 2 * p_per_minute;
     v_now timestamptz := clock_timestamp();
     v_left double precision;
     v_granted int;
 begin
-    insert into control.request_limits as l (token_id, requests_left, as_of) values (p_token, v_burst, v_now)
-    on conflict (token_id) do update
-       set requests_left = least(v_burst, l.requests_left + p_given_back
+    insert into control.request_limits as l (surface, caller_id, requests_left, as_of)
+    values (p_surface, p_caller, p_burst, v_now)
+    on conflict (surface, caller_id) do update
+       set requests_left = least(p_burst, l.requests_left + p_given_back
                + greatest(0, extract(epoch from excluded.as_of - l.as_of)) * p_per_minute / 60),
            as_of = greatest(l.as_of, excluded.as_of)
     returning l.requests_left into v_left;
     v_granted := floor(least(p_slice, v_left));
     if v_granted > 0 then
-        update control.request_limits l set requests_left = v_left - v_granted where l.token_id = p_token;
+        update control.request_limits l set requests_left = v_left - v_granted
+         where l.surface = p_surface and l.caller_id = p_caller;
     end if;
     return query select v_granted, v_left - v_granted;
 end
@@ -140,8 +144,8 @@ language sql security definer set search_path = pg_catalog as $$
              order by t.tried_at limit p_batch for update skip locked)
         returning 1
     ), limits as (  -- within two minutes every bucket is full again, as one without a row is
-        delete from control.request_limits where token_id in (
-            select l.token_id from control.request_limits l where l.as_of < now() - interval '3 minutes'
+        delete from control.request_limits where (surface, caller_id) in (
+            select l.surface, l.caller_id from control.request_limits l where l.as_of < now() - interval '3 minutes'
              limit p_batch for update skip locked)
         returning 1
     )
