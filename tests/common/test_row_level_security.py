@@ -103,8 +103,8 @@ insert into delivery.minute_counters (campaign_id, minute, workspace_id, sent)
     values ({campaign}, now(), {workspace}, 1);
 insert into delivery.campaign_counters (campaign_id, workspace_id) values ({campaign}, {workspace});
 insert into delivery.messages (campaign_id, job_id, id, position, revision, created_at, workspace_id, channel, state,
-    rank, attempt)
-    values ({campaign}, gen_random_uuid(), {workspace}, 1, 1, now(), {workspace}, 'telegram', 'queued', 0, 0);
+    rank, attempt, queued_at)
+    values ({campaign}, gen_random_uuid(), {workspace}, 1, 1, now(), {workspace}, 'telegram', 'queued', 0, 0, now());
 """
 
 

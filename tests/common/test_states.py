@@ -144,7 +144,8 @@ async def test_the_three_words_of_the_log_are_the_same_in_sql(owner: Any) -> Non
     for rank in range(8):
         status = await owner.fetchval(
             "insert into delivery.messages (campaign_id, job_id, id, position, revision, created_at, workspace_id,"
-            " channel, state, rank, attempt) values (9, gen_random_uuid(), $1, $1, $1, now(), 1, 'x', 's', $2, 0)"
+            " channel, state, rank, attempt, queued_at)"
+            " values (9, gen_random_uuid(), $1, $1, $1, now(), 1, 'x', 's', $2, 0, now())"
             " returning status",
             rank + 1,
             rank,

@@ -79,11 +79,20 @@ async def test_thousands_of_events_in_any_order_come_out_exact(line: Bench) -> N
     assert tuple(counters) == (1350, 150, 0)
 
 
-async def test_other_channels_rest_under_campaign_0_and_deferred_makes_no_row(line: Bench) -> None:
+async def test_other_channels_have_a_log_for_each_workspace_that_no_job_id_reaches_from_outside(line: Bench) -> None:
     job = uuid4()
-    await line.publish([event("sent", campaign=None, job=job, channel="sms"), event("deferred", campaign=4242)])
+    await line.publish([event("sent", campaign=None, job=job)])
+    await line.publish(
+        [event("sent", campaign=None, job=job, channel="sms", workspace_id=workspace) for workspace in (1, 2)]
+    )
     await line.drained()
-    assert [row["channel"] for row in await rows_of(line.connection, 0) if row["job_id"] == job] == ["sms"]
+    for campaign, channel in ((0, "telegram"), (-1, "sms"), (-2, "sms")):
+        assert [row["channel"] for row in await rows_of(line.connection, campaign) if row["job_id"] == job] == [channel]
+
+
+async def test_deferred_makes_no_row(line: Bench) -> None:
+    await line.publish([event("deferred", campaign=4242)])
+    await line.drained()
     assert await rows_of(line.connection, 4242) == []
 
 

@@ -1,7 +1,7 @@
 """Nothing rests on the order, the number or the grouping in which events come: in Python and in PostgreSQL."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -73,12 +73,16 @@ def _expected(events: list[DeliveryEvent]) -> dict[UUID, dict[str, Any]]:
             "error_code": best.error.code if best.error else None,
             "ended_at": best.occurred_at if RANKS[best.state] in (2, 3) else None,
             "account_id": 3 if any(one.account_id for one in mine) else None,
-            "queued_at": min((one.queued_at for one in mine if one.queued_at), default=None),
+            "queued_at": min(in_milliseconds(one.queued_at or one.occurred_at) for one in mine),
             "sent_at": earliest("sent"),
             "read_at": earliest("read"),
             "replied_at": earliest("replied"),
         }
     return jobs
+
+
+def in_milliseconds(moment: datetime) -> datetime:
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def _assert_as_expected(expected: dict[UUID, dict[str, Any]], found: dict[UUID, dict[str, Any]]) -> None:

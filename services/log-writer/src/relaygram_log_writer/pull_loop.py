@@ -68,6 +68,8 @@ class PullLoop(ABC):
         for message in messages:
             await self._client.publish(message.reply, b"+ACK")
         for campaign_id, revision in revisions.items():
+            if campaign_id <= 0:
+                continue  # nobody watches what belongs to no campaign
             bell = LogChanged(campaign_id=campaign_id, revision=revision)
             await self._client.publish(bell.subject, bell.model_dump_json().encode())
 

@@ -1,7 +1,7 @@
 """One row of the log, as delivery.write_messages takes it, and the row that one event makes."""
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from relaygram_common.contracts.delivery import DeliveryEvent
@@ -27,7 +27,7 @@ class Row(NamedTuple):
     trigger: str | None
     body: str | None
     content_type: str | None
-    queued_at: datetime | None
+    queued_at: datetime
     sent_at: datetime | None
     read_at: datetime | None
     replied_at: datetime | None
@@ -46,6 +46,8 @@ class Row(NamedTuple):
 
 Key = tuple[int, UUID]
 
+TELEGRAM: Final = "telegram"
+
 _ENDED = frozenset({MessageState.DISCARDED, MessageState.EXPIRED, MessageState.FAILED})
 
 
@@ -57,7 +59,7 @@ def row_of(event: DeliveryEvent) -> Row | None:
         return None
     at, error = event.occurred_at, event.error
     return Row(
-        event.campaign_id or 0,  # other channels and test sends rest under campaign 0
+        _place(event),
         event.job_id,
         event.workspace_id,
         event.channel,
@@ -73,7 +75,7 @@ def row_of(event: DeliveryEvent) -> Row | None:
         event.trigger,
         event.body,
         event.content_type,
-        event.queued_at,
+        _made_at(event),
         at if state is MessageState.SENT else None,
         at if state is MessageState.READ else None,
         at if state is MessageState.REPLIED else None,
@@ -89,3 +91,16 @@ def row_of(event: DeliveryEvent) -> Row | None:
         event.price,
         event.recipient_id,
     )
+
+
+def _place(event: DeliveryEvent) -> int:
+    """The campaign that the row rests under. Other channels choose their job ids: no workspace can reach another's."""
+    if event.channel != TELEGRAM:
+        return -event.workspace_id
+    return event.campaign_id or 0  # test sends
+
+
+def _made_at(event: DeliveryEvent) -> datetime:
+    """Each row says when its message was made: at the latest when the first was heard of it. In whole milliseconds."""
+    made_at = event.queued_at or event.occurred_at
+    return made_at.replace(microsecond=made_at.microsecond // 1000 * 1000)

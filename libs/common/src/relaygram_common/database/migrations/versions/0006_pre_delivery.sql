@@ -1,6 +1,6 @@
 -- The log. Written by the log-writer alone, under one lock, so that its feeds lose nothing.
 create table delivery.messages (
-    campaign_id bigint not null,        -- 0: other channels, test sends
+    campaign_id bigint not null,        -- 0: test sends; below 0: other channels, by workspace, whose job ids are their own choice
     job_id uuid not null,
     id bigint not null,                 -- global, grows in the order of commits: `since_id` can not skip
     position bigint not null,           -- dense in the campaign: page N is one index probe
@@ -21,7 +21,7 @@ create table delivery.messages (
     trigger text,
     body text,
     content_type text,
-    queued_at timestamptz,
+    queued_at timestamptz not null,     -- whole milliseconds, as the channel logs order by them
     sent_at timestamptz,
     read_at timestamptz,
     replied_at timestamptz,

@@ -23,7 +23,8 @@ begin
     perform pg_advisory_xact_lock(7205759403);
     select * into v_last from delivery.sequence;
     v_now := greatest(clock_timestamp(), v_last.last_created_at);
-    -- Asked once a batch: these people are few. Those of test sends (campaign 0) have ids of their own, here negative.
+    -- Asked once a batch: these people are few. Those of test sends (campaign 0) have ids of their own, here negative; those
+    -- of other channels (campaigns below 0) are not ours.
     v_erased := array(select case f.campaign_id when 0 then -f.contact_id else f.contact_id end
                         from control.former_contacts f
                        where f.erased_at is not null and f.contact_id = any (p_sender_id));
@@ -48,7 +49,8 @@ begin
     fresh as materialized (
         select i.*, row_number() over (order by i.ordinal) as nth,
                row_number() over (partition by i.campaign_id order by i.ordinal) as nth_in_campaign,
-               case when case i.campaign_id when 0 then -i.sender_id else i.sender_id end = any (v_erased) then v_now end as erased_at
+               case when case when i.campaign_id > 0 then i.sender_id when i.campaign_id = 0 then -i.sender_id end = any (v_erased)
+                    then v_now end as erased_at
           from probed i where not i.is_known
     ),
     merged as (

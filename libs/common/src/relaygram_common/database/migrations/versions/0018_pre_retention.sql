@@ -1,0 +1,1 @@
+-- Rows leave the log when they are old.

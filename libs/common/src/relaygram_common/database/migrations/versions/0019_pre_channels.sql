@@ -1,0 +1,1 @@
+-- The log of all channels: reading by channel and time, and delivery events of other gateways.

@@ -1,0 +1,1 @@
+-- Live logs: tickets for browsers.

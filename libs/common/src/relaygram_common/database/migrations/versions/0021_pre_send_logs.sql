@@ -1,0 +1,1 @@
+-- Sends: one for each campaign, step and start.
