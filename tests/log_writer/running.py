@@ -80,10 +80,10 @@ async def bench(nats_url: str, dsn: str) -> AsyncIterator[Bench]:
 
 
 @asynccontextmanager
-async def log_writer(nats_url: str, dsn: str) -> AsyncIterator[Runtime]:
+async def log_writer(nats_url: str, dsn: str, **chosen: Any) -> AsyncIterator[Runtime]:
     """The service without its process."""
     runtime = Runtime()
-    settings = LogWriterSettings(nats_url=nats_url, postgres_dsn=dsn, log_retry_cap_seconds=0.3)
+    settings = LogWriterSettings(nats_url=nats_url, postgres_dsn=dsn, log_retry_cap_seconds=0.3, **chosen)
     async with build(settings, runtime):
         yield runtime
     await runtime.cancel_tasks()

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from relaygram_common.database.pool import EVERY_WORKSPACE, close_pool, create_pool
 from relaygram_common.jetstream.connection import Reconnects, connect, make_broker
@@ -12,7 +13,9 @@ from relaygram_common.tasks import cancel_and_wait
 from relaygram_common.topology import DELIVERY_EVENTS, LOG_WRITER, RECEIPTS
 from relaygram_log_writer.adapters.pg_log import PgLog
 from relaygram_log_writer.adapters.pg_receipts import MARKED_AT_ONCE, PgReceipts
+from relaygram_log_writer.adapters.pg_retention import PgRetention
 from relaygram_log_writer.receipts import ReceiptTaker
+from relaygram_log_writer.retention import Retention
 from relaygram_log_writer.settings import LogWriterSettings
 from relaygram_log_writer.writer import LogWriter
 
@@ -53,6 +56,9 @@ async def build(settings: LogWriterSettings, runtime: Runtime) -> AsyncIterator[
     )
     taker = ReceiptTaker(client, receipts, publisher, pg_receipts, batch_size=MARKED_AT_ONCE, retry_cap_seconds=cap)
     loops = [runtime.spawn(writer.run(), name="log-writer"), runtime.spawn(taker.run(), name="receipts")]
+    if settings.log_retention_days:
+        keeper = Retention(PgRetention(pool, owner=settings.instance), keep=timedelta(days=settings.log_retention_days))
+        loops.append(runtime.spawn(keeper.run(), name="retention"))
 
     async def nats_there() -> None:
         for stream in (DELIVERY_EVENTS, RECEIPTS):

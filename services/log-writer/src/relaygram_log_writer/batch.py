@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from relaygram_common.contracts.delivery import DeliveryEvent
 from relaygram_log_writer import metrics
 from relaygram_log_writer.core.incomplete import salvage
+from relaygram_log_writer.core.origin import objection
 from relaygram_log_writer.core.projection import fold
 from relaygram_log_writer.core.row import Key, Row, row_of
 
@@ -32,15 +33,22 @@ def decode(messages: Sequence[Msg], *, now: datetime) -> Batch:
     sources: dict[Key, list[tuple[Msg, Row]]] = defaultdict(list)
     batch = Batch(messages, {}, sources)
     for message in messages:
+        row: Row | None = None
         try:
             event = DeliveryEvent.model_validate_json(message.data)
-            row = row_of(event)
-            batch.newest = max(batch.newest or event.occurred_at, event.occurred_at)
-            metrics.EVENTS.labels("row" if row else "no_row").inc()
         except ValidationError as error:
-            row = salvage(message.data, received_at=now)
+            row = salvage(message.data, message.subject, received_at=now)
             batch.dead.append((message, _reason(error)))
             metrics.EVENTS.labels("incomplete" if row else "dead_lettered").inc()
+        else:
+            why_not = objection(event, message.subject)
+            if why_not is None:
+                row = row_of(event)
+                batch.newest = max(batch.newest or event.occurred_at, event.occurred_at)
+                metrics.EVENTS.labels("row" if row else "no_row").inc()
+            else:
+                batch.dead.append((message, why_not))
+                metrics.EVENTS.labels("dead_lettered").inc()
         if row is not None:
             rows.append(row)
             sources[row.campaign_id, row.job_id].append((message, row))

@@ -17,3 +17,10 @@ RECEIPTS = Counter(
     ["outcome"],  # applied | dead_lettered
 )
 MARKED = Counter("relaygram_log_marked_total", "Messages that were read or replied to", ["state"])
+
+TRIMMED = Counter("relaygram_log_trimmed_rows_total", "Rows that left the log for their age")
+TRIM_SECONDS = Histogram(
+    "relaygram_log_trim_seconds",
+    "Time for which a batch of retention held the log's lock",
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5),
+)

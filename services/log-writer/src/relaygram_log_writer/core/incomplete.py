@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from relaygram_common.contracts.delivery import DeliveryEvent
+from relaygram_log_writer.core.origin import objection
 from relaygram_log_writer.core.row import Row, row_of
 
 LOG_INCOMPLETE = "LOG_INCOMPLETE"
@@ -18,8 +19,9 @@ _IDENTITY = ("job_id", "campaign_id", "workspace_id", "state")
 _DEEPEST = 20
 
 
-def salvage(payload: bytes, *, received_at: datetime) -> Row | None:
-    """The row of a refused event, without its unreadable fields; None when it names no message or changes none."""
+def salvage(payload: bytes, subject: str, *, received_at: datetime) -> Row | None:
+    """The row of a refused event, without its unreadable fields; None when it names no message or changes none, or is
+    not what its subject says."""
     try:
         read = json.loads(payload)
     except (ValueError, RecursionError):
@@ -34,9 +36,10 @@ def salvage(payload: bytes, *, received_at: datetime) -> Row | None:
     # The row has no use for an event's id; the other two it can not do without.
     defaults = {"event_id": fields["job_id"], "attempt": 0, "occurred_at": received_at}
     try:
-        row = row_of(DeliveryEvent.model_validate({**defaults, **fields}))
+        event = DeliveryEvent.model_validate({**defaults, **fields})
     except ValidationError:
         return None
+    row = None if objection(event, subject) else row_of(event)
     return row and _incomplete(row, f"not readable in its event: {', '.join(sorted(wrong))}")
 
 

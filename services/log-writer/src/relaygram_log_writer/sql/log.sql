@@ -24,3 +24,15 @@ select delivery.tell($1, $2, $3, $4)
 -- name: ping
 -- Is the database there?
 select 1
+
+-- name: claim_retention
+-- Is it this log-writer's turn to clear up?
+select delivery.claim_retention($1)
+
+-- name: old_logs
+-- Campaigns after this id whose log begins with an old row.
+select campaign_id from delivery.old_logs($1, $2, $3)
+
+-- name: trim_log
+-- Takes the first rows of a log. No row: it is another log-writer's turn.
+select rows_left, held_ms from delivery.trim_log($1, $2, $3, $4)

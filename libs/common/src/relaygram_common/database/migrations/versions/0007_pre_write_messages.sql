@@ -17,6 +17,7 @@ declare
     v_last delivery.sequence;
     v_now timestamptz;
     v_erased bigint[];
+    v_trimmed bigint[];
 begin
     -- First the lock, then statements whose snapshot is younger than it: a poller can not see a later row before an
     -- earlier one. One lock for all campaigns keeps `id` and `created_at` in commit order over all of them.
@@ -28,6 +29,10 @@ begin
     v_erased := array(select case f.campaign_id when 0 then -f.contact_id else f.contact_id end
                         from control.former_contacts f
                        where f.erased_at is not null and f.contact_id = any (p_sender_id));
+    -- Campaigns that rows have left for their age. What was made before them and has no row had one: it does not come back,
+    -- however late its events are told again. (Ten minutes: the clocks of who made it and of PostgreSQL may differ.)
+    v_trimmed := array(select k.campaign_id from delivery.campaign_counters k
+                        where k.left_until is not null and k.campaign_id = any (p_campaign_id));
 
     return query
     with input as materialized (
@@ -52,6 +57,9 @@ begin
                case when case when i.campaign_id > 0 then i.sender_id when i.campaign_id = 0 then -i.sender_id end = any (v_erased)
                     then v_now end as erased_at
           from probed i where not i.is_known
+           and not (i.campaign_id = any (v_trimmed)
+                    and i.queued_at <= (select k.left_until + interval '10 minutes' from delivery.campaign_counters k
+                                         where k.campaign_id = i.campaign_id))
     ),
     merged as (
         select i.campaign_id, i.job_id, i.ordinal, i.old,

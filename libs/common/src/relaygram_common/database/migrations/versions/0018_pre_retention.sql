@@ -1,1 +1,94 @@
--- Rows leave the log when they are old.
+-- Rows leave the log when they are old: from the beginning of each campaign's positions, which so stay dense.
+
+-- The youngest row that has left was made then; null: none has.
+alter table delivery.campaign_counters add column left_until timestamptz;
+-- Asked by each batch of events; empty as long as nothing ever left.
+create index counters_trimmed on delivery.campaign_counters (campaign_id) where left_until is not null;
+
+-- Of all log-writers one at a time clears up, so that the log's lock is free for longer than it is held.
+create table delivery.retention (
+    single boolean primary key default true check (single),
+    owner text not null default '',
+    until timestamptz not null default '-infinity'
+);
+insert into delivery.retention default values;
+
+-- Is it this one's turn, or still? Who falls silent is followed by another one after half a minute.
+create function delivery.claim_retention(p_owner text) returns boolean
+language sql as $$
+    with claimed as (
+        update delivery.retention set owner = p_owner, until = clock_timestamp() + interval '30 seconds'
+         where owner = p_owner or until < clock_timestamp()
+        returning true
+    )
+    select exists (select from claimed)
+$$;
+
+-- Some logs whose first row is old and decided, in the order of their ids after one. A probe for each that has rows.
+create function delivery.old_logs(p_keep interval, p_after bigint, p_most int) returns table (campaign_id bigint)
+language sql stable set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+    select k.campaign_id
+      from delivery.campaign_counters k
+     cross join lateral (select m.created_at, m.rank from delivery.messages m
+                          where m.campaign_id = k.campaign_id and m.position = k.first_position limit 1) m
+     where k.campaign_id > p_after and k.first_position <= k.last_position and m.created_at < now() - p_keep and m.rank >= 2
+     order by k.campaign_id limit p_most
+$$;
+
+-- Takes the first rows of a log, at most `p_most`, up to the first that is younger, has no outcome yet, or whose person the
+-- dispatcher has something open for (a further step, or an outcome it has not followed). Lifetime counters stay.
+-- Returns how many left, and for how many milliseconds the log's lock was held; nothing when it is another one's turn.
+create function delivery.trim_log(p_owner text, p_campaign bigint, p_keep interval, p_most int)
+returns table (rows_left bigint, held_ms double precision)
+language plpgsql
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+declare
+    v_held timestamptz;
+    v_first bigint;
+    v_next bigint;
+    v_has_due boolean;
+begin
+    if not delivery.claim_retention(p_owner) then
+        return;
+    end if;
+    -- As write_messages(): first the lock, then statements whose snapshot is younger than it.
+    perform pg_advisory_xact_lock(7205759403);
+    v_held := clock_timestamp();
+    select k.first_position, least(k.last_position + 1, k.first_position + p_most) into v_first, v_next
+      from delivery.campaign_counters k where k.campaign_id = p_campaign;
+    v_has_due := p_campaign > 0 and exists (select from dispatch.due d where d.campaign_id = p_campaign);
+    v_next := coalesce(
+        (select m.position from delivery.messages m
+          where m.campaign_id = p_campaign and m.position >= v_first and m.position < v_next
+            and (m.created_at >= now() - p_keep or m.rank < 2
+                 or (v_has_due and exists (select from dispatch.due d
+                                            where d.campaign_id = p_campaign and d.contact_id = m.sender_id)))
+          order by m.position limit 1), v_next);
+
+    with gone as (
+        delete from delivery.messages m
+         where m.campaign_id = p_campaign and m.position >= v_first and m.position < v_next
+        returning m.status, m.created_at
+    ), counted as (
+        select count(*) as rows, count(*) filter (where g.status = 'sent') as sent,
+               count(*) filter (where g.status = 'failed') as failed, max(g.created_at) as youngest from gone g
+    ), noted as (
+        update delivery.campaign_counters k
+           set first_position = v_next, retained_sent = k.retained_sent - c.sent,
+               retained_failed = k.retained_failed - c.failed, left_until = greatest(k.left_until, c.youngest)
+          from counted c where k.campaign_id = p_campaign and c.rows > 0
+    )
+    select c.rows into rows_left from counted c;
+    -- Nothing shows a rate of hours ago; who is still being written to forgets them by himself.
+    delete from delivery.minute_counters c
+     where c.campaign_id = p_campaign and c.minute < clock_timestamp() - interval '3 hours';
+    held_ms := extract(epoch from clock_timestamp() - v_held) * 1000;
+    return next;
+end
+$$;
+
+revoke execute on function delivery.claim_retention, delivery.old_logs, delivery.trim_log from public;
+grant execute on function delivery.claim_retention, delivery.old_logs, delivery.trim_log to relaygram_log_writer;
+grant select, update on delivery.retention to relaygram_log_writer;
+grant usage on schema dispatch to relaygram_log_writer;
+grant select on dispatch.due to relaygram_log_writer;
