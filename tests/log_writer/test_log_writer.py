@@ -48,7 +48,8 @@ async def test_a_lone_event_is_written_at_once_and_rings(line: Bench) -> None:
         )
         assert rung.revision == revision
     await bell.unsubscribe()
-    assert sorted(waited)[2] < 0.05, waited  # the median: this machine may be busy
+    # A machine that is busy may delay any of them; a writer that waits for more events delays all.
+    assert min(waited) < 0.05, waited
 
 
 async def test_a_row_has_the_whole_event(line: Bench) -> None:
@@ -107,6 +108,43 @@ async def test_garbage_is_dead_lettered_with_the_reason_and_the_rest_goes_on(lin
     letter = await line.last_letter()
     assert letter["subject"] == f"delivery.event.1.telegram.sent.{campaign}"
     assert letter["reason"].startswith("not a delivery event: ")
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("2.telegram.sent.{}", "subject and body disagree: workspace"),
+        ("1.sms.sent.0", "subject and body disagree: channel, campaign"),
+        ("1.telegram.failed.{}", "subject and body disagree: state"),
+        ("1.telegram.sent.4", "subject and body disagree: campaign"),
+    ],
+)
+@pytest.mark.parametrize("more", [{}, {"price": 5}], ids=["whole", "incomplete"])
+async def test_an_event_that_is_not_what_its_subject_says_makes_no_row_and_changes_none(
+    line: Bench, said: str, reason: str, more: dict[str, object]
+) -> None:
+    campaign, job = new_campaign(), uuid4()
+    await line.publish([event("queued", campaign=campaign, job=job)])
+    await line.drained()
+    before = await rows_of(line.connection, campaign)
+    foreign = {**orjson.loads(event("sent", campaign=campaign, job=job).model_dump_json()), **more}
+    await line.publish_raw(f"delivery.event.{said.format(campaign)}", _json(foreign))
+    await line.drained()
+    assert await rows_of(line.connection, campaign) == before
+    letter = await line.last_letter()
+    assert letter["subject"] == f"delivery.event.{said.format(campaign)}"
+    assert more or letter["reason"] == reason
+
+
+async def test_another_channel_can_not_name_a_campaign_and_the_rest_of_its_batch_is_written(line: Bench) -> None:
+    campaign, job = new_campaign(), uuid4()
+    foreign = event("sent", campaign=campaign, job=job, channel="sms")
+    await line.publish([event("sent", campaign=campaign), foreign, event("sent", campaign=campaign)])
+    await line.drained()
+    assert len(await rows_of(line.connection, campaign)) == 2
+    assert await line.connection.fetchval("select count(*) from delivery.messages where job_id = $1", job) == 0
+    assert (await line.last_letter())["reason"] == "only messages of telegram belong to a campaign"
+    assert (await line.last_letter())["subject"] == f"delivery.event.1.sms.sent.{campaign}"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ select c.body as template, c.reference, c.entity_id, c.application_id,
 
 -- name: pending_page
 -- Messages without an outcome in the log, in its order, each with what the ledger holds of it.
-select m.job_id, m.sender_id as contact_id, coalesce(m.step, 0) as step, coalesce(m.trigger, 'broadcast') as trigger,
+select m.job_id, m.sender_id as contact_id, coalesce(m.step, 0) as step, m.follow_up, coalesce(m.trigger, 'broadcast') as trigger,
        m.sender, m.destination, m.body, coalesce(m.queued_at, m.created_at) as queued_at, m.position,
        exists (select from dispatch.due d where d.job_id = m.job_id) as has_due,
        s.state as ledger_state, coalesce(s.attempt, 0) as attempt, s.body as sent_body, s.telegram_message_id,
@@ -33,6 +33,11 @@ select p.id, p.telegram_user_id, p.handle, p.first_name, p.last_name, p.columns
    and not exists (select from dispatch.due d where d.campaign_id = $1 and d.contact_id = p.id)
    and not (exists (select from control.steps s where s.campaign_id = $1)
             and exists (select from dispatch.enrollments e where e.campaign_id = $1 and e.contact_id = p.id))
+   -- Nor is whose message was in the log and left it for its age.
+   and not ((select k.left_until from delivery.campaign_counters k where k.campaign_id = $1) is not null
+            and exists (select from telegram.sends s
+                         where s.campaign_id = $1 and s.contact_id = p.id
+                           and s.first_at <= (select k.left_until from delivery.campaign_counters k where k.campaign_id = $1)))
  order by p.id
  limit $3
 
