@@ -9,6 +9,7 @@ import asyncpg
 
 from relaygram_common.contracts.states import RANKS, MessageState
 from tests.api.support import Api
+from tests.support.servers import Database
 
 _TYPES = {
     "campaign_id": "bigint", "job_id": "uuid", "workspace_id": "bigint", "channel": "text", "state": "text",
@@ -42,9 +43,14 @@ def row(campaign_id: int, state: str, **fields: Any) -> dict[str, Any]:
 
 async def write_log(api: Api, rows: Sequence[dict[str, Any]]) -> None:
     """Write these events in one batch."""
+    await write_rows(api.database, api.workspace_id, rows)
+
+
+async def write_rows(database: Database, workspace_id: int, rows: Sequence[dict[str, Any]]) -> None:
+    """The same, of a workspace of which there is only the id."""
     arguments = ", ".join(f"p_{name} => ${place}::{kind}[]" for place, (name, kind) in enumerate(_TYPES.items(), 1))
-    columns = [[{"workspace_id": api.workspace_id, **one}.get(name) for one in rows] for name in _TYPES]
-    connection = await asyncpg.connect(api.database.log_writer, server_settings={"relaygram.workspace_id": "*"})
+    columns = [[{"workspace_id": workspace_id, **one}.get(name) for one in rows] for name in _TYPES]
+    connection = await asyncpg.connect(database.log_writer, server_settings={"relaygram.workspace_id": "*"})
     try:
         await connection.execute(f"select from delivery.write_messages({arguments})", *columns)
     finally:

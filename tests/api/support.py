@@ -169,6 +169,8 @@ async def _parts(database: Database, nats_url: str, settings: dict[str, Any]) ->
         "telegram_sandbox_address": "127.0.0.1:1",
         "import_poll_seconds": 0.2,
         "login_failures_per_minute": 100,
+        # The transport of these tests hands an answer over when it has ended.
+        "stream_max_seconds": 1,
         **settings,
     }
     async with make_parts(ApiSettings(**chosen), Runtime()) as parts:

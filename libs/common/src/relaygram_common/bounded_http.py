@@ -68,6 +68,8 @@ class BoundedHttp(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """The first byte of a request."""
         super().on_message_begin()
+        # For answers that go on for hours: whoever does not read them is cut off, which ASGI has no word for.
+        self.scope["extensions"] = {"relaygram.connection": {"transport": self.transport}}
         self._head_bytes = self._weight = 0
         self._expect_head()
 

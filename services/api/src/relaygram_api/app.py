@@ -11,6 +11,7 @@ from relaygram_api.adapters.pg_workspace import Database, Pool
 from relaygram_api.core.rate_limit import Rate
 from relaygram_api.import_worker import ImportWorker
 from relaygram_api.limiter import LoginLimiter, RateLimiter
+from relaygram_api.log_streams import LogStreams
 from relaygram_api.parts import Parts
 from relaygram_api.prune_worker import PruneWorker
 from relaygram_api.settings import ApiSettings
@@ -18,6 +19,7 @@ from relaygram_api.shared_reads import SharedReads
 from relaygram_api.surfaces import SurfaceName
 from relaygram_api.token_check import TokenCheck
 from relaygram_api.web import gated_app
+from relaygram_common.bounded_http import most_connections
 from relaygram_common.database.pool import create_pool
 from relaygram_common.health import http_server, listen
 from relaygram_common.runner import Runtime, serving
@@ -38,7 +40,10 @@ async def build(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[None]:
             trusted_proxies=settings.trusted_proxies,
         )
         async with serving(server, socket):
-            yield
+            try:
+                yield
+            finally:
+                parts.streams.stop()  # the server waits for what it answers, and they would go on for hours
 
 
 @asynccontextmanager
@@ -50,7 +55,9 @@ async def make_parts(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[P
     async with _pools(settings) as (pool, readers), fetcher as fetch_media:
         database = Database(pool, readers, answer_seconds=settings.database_answer_seconds)
         runtime.health.add("postgres", database.answers)
-        outbox = NatsOutbox(pool, settings.nats_url, name=f"relaygram-api {settings.instance}")
+        streams = _streams(database, settings)
+        runtime.spawn(streams.run(), name="streams")
+        outbox = NatsOutbox(pool, settings.nats_url, name=f"relaygram-api {settings.instance}", ring=streams.ring)
         runtime.spawn(outbox.run(), name="outbox")
         worker = ImportWorker(database, sealer, settings, time_zones=time_zones, wake_outbox=outbox.wake)
         runtime.spawn(worker.run(), name="imports")
@@ -65,6 +72,7 @@ async def make_parts(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[P
                 tokens=TokenCheck(database),
                 limiters=_limiters(database, settings),
                 reads=SharedReads(),
+                streams=streams,
                 logins=LoginLimiter(database, sealer, settings.login_failures_per_minute),
                 fetch_media=fetch_media,
                 uploads=asyncio.Semaphore(_UPLOADS_AT_ONCE),
@@ -73,6 +81,16 @@ async def make_parts(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[P
             )
         finally:
             await runtime.cancel_tasks()
+
+
+def _streams(database: Database, settings: ApiSettings) -> LogStreams:
+    # Connections are left for requests: half of those there can be, of HTTP and of reading from PostgreSQL.
+    return LogStreams(
+        database,
+        most=min(settings.max_streams, most_connections() // 2),
+        per_token=settings.streams_per_token,
+        readings_at_once=max(1, settings.postgres_pool_size // 4),
+    )
 
 
 def _limiters(database: Database, settings: ApiSettings) -> dict[SurfaceName, RateLimiter]:

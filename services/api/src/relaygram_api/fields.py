@@ -54,6 +54,7 @@ QueryId = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=MAX_ID)]
 Page = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=MAX_ID)]
 Position = Annotated[int, BeforeValidator(_digits), Field(ge=0, le=2**31 - 1)]
 PerPage = Annotated[int, BeforeValidator(_digits), Field(ge=1)]
+Revision = Annotated[int, BeforeValidator(_digits), Field(ge=0, le=MAX_ID)]
 
 
 def offset_of(page: int, per_page: int) -> int:

@@ -23,6 +23,7 @@ from relaygram_api.answers import error_response
 from relaygram_api.errors import ApiError, too_large, too_many, too_slow, unauthenticated, unavailable
 from relaygram_api.parts import Caller, Parts
 from relaygram_api.shared_reads import key_of
+from relaygram_api.stream_ticket import ticket_in
 from relaygram_api.surfaces import Surface, surface_at
 
 log = structlog.get_logger(__name__)
@@ -73,7 +74,7 @@ class Gate:
             limit = self._size_limit(scope, headers)
             _check_declared_size(headers, limit)
             if exchange.surface is not None and scope["path"] not in _OPEN:
-                caller = scope["state"]["caller"] = await self._admit(exchange.surface, headers, exchange)
+                caller = scope["state"]["caller"] = await self._admit(scope, exchange.surface, headers, exchange)
                 if await self._read(scope, caller, headers, receive, exchange):
                     return
             await self._app(scope, _bounded(receive, limit, self._parts.settings.upload_idle_seconds), exchange.send)
@@ -104,11 +105,15 @@ class Gate:
         is_csv = kind.startswith("text/csv")
         return settings.max_csv_bytes if is_csv and _UPLOAD.fullmatch(scope["path"]) else settings.max_json_bytes
 
-    async def _admit(self, surface: Surface, headers: MutableMapping[str, str], exchange: "_Exchange") -> Caller:
+    async def _admit(
+        self, scope: Scope, surface: Surface, headers: MutableMapping[str, str], exchange: "_Exchange"
+    ) -> Caller:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         caller = None
         if scheme.lower() in surface.schemes:
             caller = await self._parts.tokens.caller(token.strip(), request_id=exchange.request_id)
+        elif not scheme and (ticket := ticket_in(scope)) is not None:
+            caller = await self._parts.tokens.caller_with_ticket(*ticket, request_id=exchange.request_id)
         if caller is None:
             raise unauthenticated()
         limiter = self._parts.limiters[surface.name]
@@ -149,6 +154,7 @@ class _Exchange:
         self._send = send
         self._started = False
         self._status = 0
+        self._is_observed = False
         self._scope = scope
         self._begun = time.monotonic()
         self.surface = surface_at(scope["path"])
@@ -168,7 +174,10 @@ class _Exchange:
         return f"{self._scope['method']} {self._scope['path'][:200]}"
 
     def observe(self) -> None:
-        """Count the request, by route: paths are as many as there are ids."""
+        """Count the request, by route: paths are as many as there are ids. Once: a stream counts when it has begun."""
+        if self._is_observed:
+            return
+        self._is_observed = True
         route = getattr(self._scope.get("route"), "path_format", "none")
         method = self._scope["method"] if route != "none" else "any"
         _series(method, route, self._status).observe(time.monotonic() - self._begun)

@@ -1,8 +1,12 @@
 """What the api is told by its environment."""
 
-from pydantic import Field
+import re
+
+from pydantic import Field, field_validator
 
 from relaygram_common.settings import ServiceSettings
+
+_ORIGIN = re.compile(r"https?://[^/?#,@\s]+")
 
 
 class ApiSettings(ServiceSettings):
@@ -36,5 +40,30 @@ class ApiSettings(ServiceSettings):
     import_poll_seconds: float = Field(default=1.0, gt=0)
     # A request under an Idempotency-Key whose process is silent for so long is taken for dead: its key works again.
     idempotency_lease_seconds: float = Field(default=30.0, gt=0, le=60)
+    # Live streams: silence is filled so often; a client that takes nothing for so long is cut off; a stream ends after
+    # so long, so that clients spread over the processes there are; how many a token and a process may have at once.
+    stream_heartbeat_seconds: float = Field(default=15.0, gt=0, le=3600)
+    stream_send_seconds: float = Field(default=10.0, gt=0, le=3600)
+    stream_max_seconds: float = Field(default=14_400.0, gt=0)
+    streams_per_token: int = Field(default=10, ge=1, le=10_000)
+    max_streams: int = Field(default=1000, ge=1, le=10_000)
+    # Pages of these origins, separated by commas, may open live streams with a ticket.
+    cors_origins: str = ""
     # PostgreSQL counts as away when it has not answered a trivial statement within this time.
     database_answer_seconds: float = Field(default=1.8, gt=0)
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, text: str) -> str:
+        if wrong := [origin for origin in _listed(text) if not _ORIGIN.fullmatch(origin)]:
+            raise ValueError(f"{wrong[0]!r} is no origin, such as https://dashboard.example.com")
+        return text
+
+    @property
+    def allowed_origins(self) -> frozenset[str]:
+        """The origins, as browsers name them."""
+        return frozenset(_listed(self.cors_origins))
+
+
+def _listed(text: str) -> list[str]:
+    return [one.strip().lower() for one in text.split(",") if one.strip()]

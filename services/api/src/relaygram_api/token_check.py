@@ -6,7 +6,7 @@ from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from relaygram_api.adapters import pg_tokens
+from relaygram_api.adapters import pg_tickets, pg_tokens
 from relaygram_api.adapters.pg_workspace import Database
 from relaygram_api.caller import Caller
 from relaygram_common.security.tokens import parse_token, secret_matches
@@ -37,6 +37,14 @@ class TokenCheck:
         else:
             facts = await self._ask(token_id, secret)
         if facts is None or not secret_matches(facts["secret_hash"], secret) or _has_expired(facts):
+            return None
+        return Caller(token_id, facts["workspace_id"], facts["user_id"], facts["abilities"], request_id)
+
+    async def caller_with_ticket(self, ticket: str, campaign_id: int, *, request_id: str) -> Caller | None:
+        """Whose token made this ticket; None when it is of no use (any more), or its token is not."""
+        token_id = await pg_tickets.redeem(self._database, ticket, campaign_id)
+        facts = None if token_id is None else await pg_tokens.facts(self._database, token_id)
+        if token_id is None or facts is None or not _is_good(facts):
             return None
         return Caller(token_id, facts["workspace_id"], facts["user_id"], facts["abilities"], request_id)
 

@@ -22,6 +22,7 @@ from relaygram_api.routes import (
     imports,
     lifecycle,
     logs,
+    log_stream,
     media,
     people,
     previews,
@@ -69,6 +70,8 @@ def create_app(parts: Parts | None) -> FastAPI:
         logs,
         all_logs,
         audit,
+        log_stream,
+        delivery_events,
     ):
         app.router.routes += noun.router.routes
     app.router.routes += docs.router.routes

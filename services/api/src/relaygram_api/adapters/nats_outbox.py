@@ -1,13 +1,18 @@
-"""The outbox relay over NATS, for which the api never waits: while NATS is away, commands rest in the outbox."""
+"""The outbox relay and the log's doorbell over NATS, for which the api never waits.
+
+While NATS is away, commands rest in the outbox, and live streams look each second.
+"""
 
 import asyncio
 import contextlib
 import random
+from collections.abc import Callable
 
 import asyncpg
 import structlog
 from nats.errors import Error as NatsError
 
+from relaygram_api.adapters import nats_bells
 from relaygram_common.backoff import backoff_seconds
 from relaygram_common.jetstream.connection import Reconnects, connect, make_broker
 from relaygram_common.jetstream.publisher import WindowPublisher
@@ -21,10 +26,13 @@ _STOP_SECONDS = 5.0
 class NatsOutbox:
     """Connects, however long that takes, and relays until cancelled."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", nats_url: str, *, name: str) -> None:
+    def __init__(
+        self, pool: "asyncpg.Pool[asyncpg.Record]", nats_url: str, *, name: str, ring: Callable[[int], None]
+    ) -> None:
         self._pool = pool
         self._nats_url = nats_url
         self._name = name
+        self._ring = ring
         self._relay: OutboxRelay | None = None
 
     def wake(self) -> None:
@@ -48,6 +56,7 @@ class NatsOutbox:
         broker = make_broker(self._nats_url, name=self._name, reconnects=reconnects)
         try:
             client = await connect(broker)
+            await nats_bells.listen(client, self._ring)
             publisher = WindowPublisher(client)
             await publisher.start()
             reconnects.listen(publisher.reconnected)

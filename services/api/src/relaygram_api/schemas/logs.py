@@ -45,3 +45,10 @@ class LogFeed(Shape):
 
     data: list[LogRow]
     meta: LogFeedMeta
+
+
+class StreamTicket(Shape):
+    """Opens one live stream of the log of one campaign."""
+
+    ticket: str
+    expires_at: str

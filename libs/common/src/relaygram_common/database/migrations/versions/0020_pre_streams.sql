@@ -1,1 +1,43 @@
--- Live logs: tickets for browsers.
+-- Live logs: tickets for browsers, which can not send a token when they open a stream.
+create table control.stream_tickets (
+    secret_hash bytea primary key,
+    workspace_id bigint not null references control.workspaces,
+    token_id bigint not null references control.api_tokens,
+    campaign_id bigint not null references control.campaigns,
+    expires_at timestamptz not null
+);
+create index stream_tickets_by_age on control.stream_tickets (expires_at);
+call control.protect('control.stream_tickets');
+grant insert, select on control.stream_tickets to relaygram_api;
+
+-- Whose ticket is this? Asked before a workspace is known. It opens one stream: of two who come with it at the same time,
+-- at whichever replica, one deletes the row and the other finds none.
+create function control.redeem_stream_ticket(p_secret_hash bytea, p_campaign bigint) returns bigint
+language sql security definer set search_path = pg_catalog as $$
+    delete from control.stream_tickets t
+     where t.secret_hash = p_secret_hash and t.campaign_id = p_campaign and t.expires_at > clock_timestamp()
+    returning t.token_id
+$$;
+
+-- Which of these tokens are good no more: their streams, of any workspace, end.
+create function control.ended_tokens(p_tokens bigint[]) returns bigint[]
+language sql stable security definer set search_path = pg_catalog as $$
+    select coalesce(array_agg(t.id), '{}') from control.api_tokens t join control.users u on u.id = t.user_id
+     where t.id = any (p_tokens)
+       and (t.revoked_at is not null or t.expires_at <= clock_timestamp() or u.disabled_at is not null)
+$$;
+
+-- Removes tickets that were never used, at most `p_batch`; how many they were.
+create function control.prune_stream_tickets(p_batch int) returns bigint
+language sql security definer set search_path = pg_catalog as $$
+    with gone as (
+        delete from control.stream_tickets where secret_hash in (
+            select t.secret_hash from control.stream_tickets t where t.expires_at < clock_timestamp()
+             order by t.expires_at limit p_batch for update skip locked)
+        returning 1
+    )
+    select count(*) from gone
+$$;
+
+revoke execute on function control.redeem_stream_ticket, control.ended_tokens, control.prune_stream_tickets from public;
+grant execute on function control.redeem_stream_ticket, control.ended_tokens, control.prune_stream_tickets to relaygram_api;
