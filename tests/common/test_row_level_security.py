@@ -51,6 +51,7 @@ insert into control.single_sends (workspace_id, campaign_id, account_id, job_id,
 insert into control.contacts (workspace_id, campaign_id, handle) values ({workspace}, {campaign}, 'ann');
 insert into control.former_contacts (campaign_id, contact_id, workspace_id) values ({campaign}, 1, {workspace});
 insert into control.erasures (workspace_id, person_hashes, addresses_sealed) values ({workspace}, '{{}}', 's');
+insert into control.taken_events (workspace_id, event_id) values ({workspace}, gen_random_uuid());
 insert into control.imports (workspace_id, campaign_id, format) values ({workspace}, {campaign}, 'csv');
 insert into control.import_chunks (import_id, chunk, workspace_id, data)
     select id, 0, {workspace}, 'x' from control.imports where workspace_id = {workspace};

@@ -87,11 +87,9 @@ def too_many(message: str, seconds: int) -> ApiError:
     return ApiError(429, "too_many_requests", message, headers={"Retry-After": str(max(1, seconds))})
 
 
-def unavailable() -> ApiError:
-    """PostgreSQL is away."""
-    return ApiError(
-        503, "unavailable", "The service can not reach its database. Try again.", headers={"Retry-After": "2"}
-    )
+def unavailable(message: str = "The service can not reach its database. Try again.") -> ApiError:
+    """PostgreSQL is away, or something is full."""
+    return ApiError(503, "unavailable", message, headers={"Retry-After": "2"})
 
 
 def field_errors(problems: Sequence[Any]) -> dict[str, list[str]]:

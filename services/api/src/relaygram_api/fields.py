@@ -24,7 +24,8 @@ def _not_blank(text: str) -> str:
     return text
 
 
-def _no_nul(text: str) -> str:
+def no_nul(text: str) -> str:
+    """The text. Raises ValueError when PostgreSQL could not hold it."""
     if "\0" in text:
         raise ValueError("must not contain the character NUL")
     return text
@@ -49,12 +50,12 @@ Name = Annotated[StrictStr, StringConstraints(max_length=255), AfterValidator(_n
 ShortText = Annotated[StrictStr, StringConstraints(min_length=1, max_length=255)]
 Id = Annotated[int, Field(strict=True, ge=1, le=MAX_ID)]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
-QueryText = Annotated[str, StringConstraints(max_length=255), AfterValidator(_no_nul)]
+QueryText = Annotated[str, StringConstraints(max_length=255), AfterValidator(no_nul)]
 QueryId = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=MAX_ID)]
 Page = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=MAX_ID)]
 Position = Annotated[int, BeforeValidator(_digits), Field(ge=0, le=2**31 - 1)]
-PerPage = Annotated[int, BeforeValidator(_digits), Field(ge=1)]
 Revision = Annotated[int, BeforeValidator(_digits), Field(ge=0, le=MAX_ID)]
+PerPage = Annotated[int, BeforeValidator(_digits), Field(ge=1)]
 
 
 def offset_of(page: int, per_page: int) -> int:

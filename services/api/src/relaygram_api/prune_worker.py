@@ -1,11 +1,12 @@
-"""Removes kept answers older than a day, log-in tries and rate limits that no longer count: a few rows at a time."""
+"""Removes kept answers older than a day, log-in tries and rate limits that no longer count, and forgets which delivery
+events were taken two weeks ago: a few rows at a time."""
 
 import asyncio
 import random
 
 import structlog
 
-from relaygram_api.adapters import pg_limits
+from relaygram_api.adapters import pg_delivery_events, pg_limits
 from relaygram_api.adapters.pg_workspace import Database, is_transient
 
 log = structlog.get_logger(__name__)
@@ -24,7 +25,10 @@ class PruneWorker:
         """Work for ever, also through outages of PostgreSQL."""
         while True:
             try:
-                pruned = await pg_limits.prune(self._database, _BATCH)
+                pruned = max(
+                    await pg_limits.prune(self._database, _BATCH),
+                    await pg_delivery_events.prune(self._database, _BATCH),
+                )
             except Exception as error:
                 if not is_transient(error):
                     raise

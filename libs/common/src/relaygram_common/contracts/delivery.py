@@ -83,12 +83,17 @@ class DeliveryEvent(BaseModel):
     @property
     def headers(self) -> dict[str, str]:
         """Its CloudEvents headers."""
-        return cloud_event_headers(
+        headers = cloud_event_headers(
             event_id=self.event_id,
             event_type=f"com.relaygram.delivery.{self.state.value}.v1",
             workspace_id=self.workspace_id,
             time=self.occurred_at,
         )
+        if self.channel != "telegram":
+            # Their job ids are their own choice, and the stream knows one name space for all: an event must not be
+            # dropped because another workspace, or a bridge that guesses a job id of ours, was there first.
+            headers["Nats-Msg-Id"] = f"{self.workspace_id}.{self.event_id}"
+        return headers
 
 
 def delivery_event(

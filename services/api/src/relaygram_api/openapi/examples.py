@@ -67,6 +67,8 @@ THINGS: Final[dict[str, Any]] = {
         "contacts": 3, "messages": 5, "ledger_entries": 5, "peers": 1, "suppressions": 1, "import_errors": 0,
         "streams_forget_by": "2026-05-21",
     },
+    "TakenEvents": {"accepted": 1, "duplicates": 0, "rejected": []},
+    "RejectedEvent": {"index": 17, "reason": "occurred_at: is required"},
     "Suppressed": {"received": 1, "added": 1, "already_listed": 0, "rejected": 0, "errors": []},
     "Change": {
         "id": 512, "happened_at": "2026-04-18T09:14:02.113905Z", "actor": "user:1", "token_id": 7,
@@ -166,6 +168,24 @@ REQUESTS: Final[dict[str, Any]] = {
     },
     "Credential": {"phone": "+4915112345678"},
     "CampaignChange": {"trigger_keyword": "price"},
+    "DeliveryEventsGiven": {
+        "events": [
+            {
+                "job_id": "7b1c3c52-64f5-4f0a-8a35-0c8c0a3a5d11",
+                "channel": "sms",
+                "state": "delivered",
+                "attempt": 1,
+                "occurred_at": "2026-04-21T16:02:45.120Z",
+                "queued_at": "2026-04-21T16:02:42.801Z",
+                "sender": "ACME",
+                "destination": "+4915112345678",
+                "body": "Your parcel arrives today.",
+                "content_type": "text",
+                "reference": "parcels-2026-04",
+                "price": {"pricePerMessage": 0.07, "currency": "EUR"},
+            },
+        ]
+    },
     "AccountCreate": {"kind": "user", "phone": "+4915112345678", "name": "Sales"},
     "AccountChange": {"limits": {"messages_per_day": 500}},
     "Code": {"code": "24680"},

@@ -46,6 +46,7 @@ TAGS = (
     ("Suppressions", "Who must not be written to, by any campaign of the workspace."),
     ("People", "Erasing all that is known about a person."),
     ("Logs", "What became of every message."),
+    ("Other channels", "What became of messages that your other gateways send, in the same log."),
     ("Audit", "Who changed what, and when."),
 )
 ANSWERS = {
