@@ -70,10 +70,8 @@ def create_app(parts: Parts | None) -> FastAPI:
         people,
         logs,
         all_logs,
-        delivery_events,
         audit,
         log_stream,
-        delivery_events,
     ):
         app.router.routes += noun.router.routes
     app.router.routes += docs.router.routes
