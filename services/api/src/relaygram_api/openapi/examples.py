@@ -3,6 +3,7 @@
 An answer's example is put together from its thing's. A new shape or body needs an entry here: a test asks for it.
 """
 
+import json
 from typing import Any, Final
 
 _CAMPAIGN: Final = {
@@ -32,6 +33,7 @@ _SECRET: Final = "7|Q3o9sYb0aVtq3Jw8mB1kZ5xN2cL7dR4eT6uH9pF0gWi"  # noqa: S105 -
 THINGS: Final[dict[str, Any]] = {
     "Campaign": _CAMPAIGN,
     "LogRow": _LOG_ROW,
+    "StreamTicket": {"ticket": "Q3o9sYb0aVtq3Jw8mB1kZ5xN2cL7dR4eT6uH9pF0gWi", "expires_at": "2026-04-21T16:03:45Z"},
     "Token": _TOKEN,
     "NewToken": {**_TOKEN, "last_used_at": None, "token": _SECRET},
     "LoggedIn": {"token": _SECRET, "abilities": ["*"], "user": _USER},
@@ -194,8 +196,9 @@ REQUESTS: Final[dict[str, Any]] = {
     "CampaignTestRequest": {"handle": "@jane_doe", "first_name": "Jane"},
     "Password": {"password": "correct horse battery staple"},
 }
-# Lists that can also be had as a file.
+# Lists that can also be had as a file, and what is no JSON at all.
 FILES: Final = {
+    "stream_logs": f"retry: 2000\nid: 176210\n\nid: 176211\ndata: {json.dumps(_LOG_ROW)}\n\n: heartbeat\n\n",
     "list_import_errors": "line,column,value,reason\r\n17,handle,jane doe,is not a Telegram handle\r\n",
     "list_suppressions": "id,telegram_user_id,handle,phone,reason,created_at\r\n"
     "41,,@jane_doe,,asked us to stop,2026-04-21T16:10:00Z\r\n",

@@ -119,6 +119,8 @@ _IDENTITY: Final = {
     "LogIn.password": "The user's password.",
     "device_name": "What the token is called.",
     "abilities": "What the token may do; `*` is everything.",
+    "ticket": "Goes into the address of the stream: `?ticket=…`. It is shown once.",
+    "StreamTicket.expires_at": "By then the stream must have been opened; how long it goes on has no end there.",
     "expires_at": "When the token ends by itself; null: never.",
     "last_used_at": "When it was used last, to a minute.",
     "token": "To be sent as `Authorization: Bearer …`; shown only now.",
