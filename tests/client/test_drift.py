@@ -13,6 +13,7 @@ from relaygram_client.accounts import Accounts, LimitChanges
 from relaygram_client.audit import Audit
 from relaygram_client.campaigns import Campaigns, FollowUpGiven, QuietHoursGiven, StepGiven
 from relaygram_client.contacts import Contacts
+from relaygram_client.delivery_events import DeliveryEvents
 from relaygram_client.imports import Imports
 from relaygram_client.logs import Logs
 from relaygram_client.media import Media
@@ -21,6 +22,7 @@ from relaygram_client.models import (
     audit,
     campaigns,
     contacts,
+    delivery_events,
     identity,
     logs,
     media,
@@ -81,6 +83,7 @@ CALLS: dict[str, tuple[Callable[..., Any], ...]] = {
     "suppress_people": (Suppressions.add, Suppressions.add_many, Suppressions.add_csv),
     "delete_suppression": (Suppressions.delete,),
     "erase_person": (People.erase,),
+    "take_delivery_events": (DeliveryEvents.add,),
     "list_audit": (Audit.list,),
 }
 #: Another spelling of a call that the client has, and pages for people.
@@ -90,7 +93,21 @@ BY_ITSELF = {"page", "per_page", "cursor", "format", "kind", "Idempotency-Key"}
 RENAMED = {"QuietHoursShown": "QuietHours", "FollowUpShown": "FollowUp", "Media": "MediaFile"}
 MODELS: dict[str, type[Shape]] = {
     name: model
-    for module in (accounts, audit, campaigns, contacts, identity, logs, media, people, previews, shape, stats, steps)
+    for module in (
+        accounts,
+        audit,
+        campaigns,
+        contacts,
+        delivery_events,
+        identity,
+        logs,
+        media,
+        people,
+        previews,
+        shape,
+        stats,
+        steps,
+    )
     for name, model in vars(module).items()
     if inspect.isclass(model) and issubclass(model, Shape) and model is not Shape
 }

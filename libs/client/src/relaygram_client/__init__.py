@@ -22,6 +22,7 @@ from relaygram_client.models.accounts import Limits, TelegramAccount
 from relaygram_client.models.audit import Change
 from relaygram_client.models.campaigns import Campaign, QuietHours
 from relaygram_client.models.contacts import Import, ImportedLineError, Sender
+from relaygram_client.models.delivery_events import RejectedEvent, TakenEvents
 from relaygram_client.models.identity import LoggedIn, Me, NewToken, OwnToken, Token, User, Workspace
 from relaygram_client.models.logs import LogError, LogRow
 from relaygram_client.models.media import MediaFile
@@ -65,12 +66,14 @@ __all__ = [
     "PreviewedFor",
     "QuietHours",
     "RateLimitedError",
+    "RejectedEvent",
     "Relaygram",
     "RelaygramError",
     "Sender",
     "Step",
     "Suppressed",
     "Suppression",
+    "TakenEvents",
     "TelegramAccount",
     "Token",
     "TooLargeError",

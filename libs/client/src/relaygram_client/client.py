@@ -9,6 +9,7 @@ from relaygram_client.accounts import Accounts
 from relaygram_client.audit import Audit
 from relaygram_client.campaigns import Campaigns
 from relaygram_client.contacts import Contacts
+from relaygram_client.delivery_events import DeliveryEvents
 from relaygram_client.imports import Imports
 from relaygram_client.logs import Logs
 from relaygram_client.media import Media
@@ -51,6 +52,7 @@ class Relaygram:
         self.imports = Imports(self._transport)
         self.suppressions = Suppressions(self._transport)
         self.people = People(self._transport)
+        self.delivery_events = DeliveryEvents(self._transport)
         self.audit = Audit(self._transport)
 
     @property
