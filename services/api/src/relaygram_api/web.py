@@ -22,8 +22,8 @@ from relaygram_api.routes import (
     docs,
     imports,
     lifecycle,
-    logs,
     log_stream,
+    logs,
     media,
     people,
     previews,
@@ -70,8 +70,9 @@ def create_app(parts: Parts | None) -> FastAPI:
         people,
         logs,
         all_logs,
-        audit,
         log_stream,
+        delivery_events,
+        audit,
     ):
         app.router.routes += noun.router.routes
     app.router.routes += docs.router.routes
