@@ -87,7 +87,7 @@ CALLS: dict[str, tuple[Callable[..., Any], ...]] = {
     "list_audit": (Audit.list,),
 }
 #: Another spelling of a call that the client has, and pages for people.
-LEFT_OUT = {"patch_campaign"}
+LEFT_OUT = {"patch_campaign", "stream_logs", "create_stream_ticket"}
 #: What Listing does by itself, what the method's name says, and what the client does by itself.
 BY_ITSELF = {"page", "per_page", "cursor", "format", "kind", "Idempotency-Key"}
 RENAMED = {"QuietHoursShown": "QuietHours", "FollowUpShown": "FollowUp", "Media": "MediaFile"}
