@@ -42,7 +42,7 @@ def _calls() -> list[Call]:
             method.upper(),
             path,
             operation["operationId"],
-            tuple(ability for scheme in operation["security"] for ability in scheme["token"]),
+            tuple(ability for scheme in operation["security"] for ability in scheme.get("token", ())),
             operation["security"] == [],
             next(iter(operation.get("requestBody", {}).get("content", {})), None),
         )

@@ -51,6 +51,7 @@ ShortText = Annotated[StrictStr, StringConstraints(min_length=1, max_length=255)
 Id = Annotated[int, Field(strict=True, ge=1, le=MAX_ID)]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 QueryText = Annotated[str, StringConstraints(max_length=255), AfterValidator(no_nul)]
+Digits = BeforeValidator(_digits)
 QueryId = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=MAX_ID)]
 Page = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=MAX_ID)]
 Position = Annotated[int, BeforeValidator(_digits), Field(ge=0, le=2**31 - 1)]

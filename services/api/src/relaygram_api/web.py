@@ -17,6 +17,7 @@ from relaygram_api.routes import (
     audit,
     campaign_tests,
     campaigns,
+    channel_logs,
     contacts,
     delivery_events,
     docs,
@@ -75,6 +76,7 @@ def create_app(parts: Parts | None) -> FastAPI:
         audit,
     ):
         app.router.routes += noun.router.routes
+        channel_logs,
     app.router.routes += docs.router.routes
     app.router.routes.append(docs.assets())
     if parts is not None:

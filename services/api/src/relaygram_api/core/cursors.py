@@ -20,7 +20,7 @@ def listing(name: str, **narrowed_to: Any) -> str:
 
 def encode_cursor(of: str, after: int) -> str:
     """The cursor of this list that goes on after a row's place."""
-    return base64.urlsafe_b64encode(f"{after}.{_digest(of)}".encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(f"{after}.{digest(of)}".encode()).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str, of: str) -> int:
@@ -31,13 +31,14 @@ def decode_cursor(cursor: str, of: str) -> int:
         )
     except (binascii.Error, UnicodeError, ValueError):
         raise CursorError("is not one of ours") from None
-    after, _, digest = text.partition(".")
+    after, _, made_for = text.partition(".")
     if not after.isdigit() or len(after) > 19 or int(after) > _MAX:
         raise CursorError("is not one of ours")
-    if digest != _digest(of):
+    if made_for != digest(of):
         raise CursorError("was made for other filters, another order or another list")
     return int(after)
 
 
-def _digest(of: str) -> str:
+def digest(of: str) -> str:
+    """A list in few characters: cursors bear it, so that none is used for another list."""
     return blake2b(of.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()

@@ -8,10 +8,11 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from relaygram_api.openapi import error_answers, examples, headers, prose
+from relaygram_api.openapi import error_answers, examples, headers, prose, shaped_errors
 from relaygram_api.openapi.field_texts import TEXTS
 from relaygram_api.openapi.links import add_links
 from relaygram_api.openapi.tidy import tidy, without_null
+from relaygram_api.surfaces import CAMPAIGN_API, Surface, surface_at
 
 
 def document(app: FastAPI) -> dict[str, Any]:
@@ -62,7 +63,13 @@ def _named_as_classes(described: dict[str, Any]) -> dict[str, Any]:
 
 def _complete_components(components: dict[str, Any]) -> None:
     components["securitySchemes"] = {
-        "token": {"type": "http", "scheme": "bearer", "description": "A token as `POST /api/v1/login` gives it."}
+        "token": {"type": "http", "scheme": "bearer", "description": "A token as `POST /api/v1/login` gives it."},
+        "app": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Authorization",
+            "description": "The same token as clients of messaging providers send it: `App 7|Q3o9…`.",
+        },
     }
     schemas = components["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
@@ -73,16 +80,16 @@ def _complete_components(components: dict[str, Any]) -> None:
         for field, told in schema.get("properties", {}).items():
             if text := TEXTS.get(f"{name}.{field}") or TEXTS.get(field):
                 told.setdefault("description", text)
-    schemas["Error"] = error_answers.SCHEMA
+    schemas |= {"Error": error_answers.SCHEMA, **shaped_errors.schemas()}
     components["responses"] = error_answers.shared()
     components["headers"] = headers.HEADERS
     components["parameters"] = {"Idempotency-Key": headers.IDEMPOTENCY_KEY}
 
 
 def _complete(operation: dict[str, Any], route: APIRoute, method: str, schemas: dict[str, Any]) -> None:
-    abilities = _abilities(route)
+    abilities, surface = _abilities(route), surface_at(route.path_format) or CAMPAIGN_API
     operation["summary"] = operation["operationId"].replace("_", " ").capitalize().replace("telegram", "Telegram")
-    operation["security"] = [] if operation["operationId"] == "login" else [{"token": abilities}]
+    operation["security"] = _security(operation["operationId"], surface, abilities)
     for ability in abilities:
         operation["description"] = f"{operation.get('description', '')}\n\nAbility: `{ability}`.".strip()
     kinds = _kinds(operation, method)
@@ -96,7 +103,16 @@ def _complete(operation: dict[str, Any], route: APIRoute, method: str, schemas: 
         del responses[status]
     for status, response in responses.items():
         _complete_answer(operation["operationId"], status, response, kinds, schemas)
-    error_answers.add_errors(operation, statuses, kinds)
+    if surface is CAMPAIGN_API:
+        error_answers.add_errors(operation, statuses, kinds)
+    else:
+        shaped_errors.add_errors(operation, statuses, surface)
+
+
+def _security(operation_id: str, surface: Surface, abilities: list[str]) -> list[dict[str, list[str]]]:
+    if operation_id == "login":
+        return []
+    return [{"token": abilities}, *([{"app": abilities}] if "app" in surface.schemes else [])]
 
 
 def _kinds(operation: dict[str, Any], method: str) -> set[str]:
@@ -151,7 +167,10 @@ def _complete_answer(
 
 
 def _example(operation_id: str, envelope: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
-    """An envelope with the example of what it holds."""
+    """An envelope with the example of what it holds; what is no envelope has one of its own."""
+    if "meta" not in envelope["properties"]:
+        whole: dict[str, Any] = examples.ANSWERS[operation_id]
+        return whole
     data = envelope["properties"]["data"]
     one = examples.ANSWERS.get(operation_id) or examples.THINGS.get(_referenced({"schema": data.get("items", data)}))
     meta = schemas.get(_referenced({"schema": envelope["properties"]["meta"]}), {}).get("required", ())

@@ -30,6 +30,26 @@ _TOKEN: Final = {
 _USER: Final = {"id": 1, "email": "jane@example.com", "name": "Jane"}
 _SECRET: Final = "7|Q3o9sYb0aVtq3Jw8mB1kZ5xN2cL7dR4eT6uH9pF0gWi"  # noqa: S105 - nobody's
 
+_CHANNEL_ROW: Final = {
+    "sender": "@acme_sales", "destination": "@jane_doe", "bulkId": "12",
+    "messageId": "0e5b1c1e-2f6a-5c64-9d3a-6b3f4f3d9a10", "sentAt": "2023-02-01T23:15:03.379+0000",
+    "doneAt": "2023-02-01T23:16:34.582+0000", "messageCount": 1,
+    "price": {"pricePerMessage": 0, "currency": "EUR"},
+    "status": {
+        "groupId": 3, "groupName": "DELIVERED", "id": 5, "name": "DELIVERED_TO_HANDSET",
+        "description": "It has arrived at the recipient.",
+    },
+    "error": {
+        "groupId": 0, "groupName": "OK", "id": 0, "name": "NO_ERROR", "description": "No error.", "permanent": False,
+    },
+    "platform": {"entityId": "promotional-traffic-entity", "applicationId": "marketing-automation-application"},
+    "content": {"text": "Sent text", "type": "TEXT"},
+}  # fmt: skip
+_ELSEWHERE: Final = {
+    **_CHANNEL_ROW, "sender": "44113496000", "destination": "66855538125", "bulkId": None,
+    "price": {"pricePerMessage": 0.15, "currency": "EUR"},
+}  # fmt: skip
+
 THINGS: Final[dict[str, Any]] = {
     "Campaign": _CAMPAIGN,
     "LogRow": _LOG_ROW,
@@ -128,6 +148,9 @@ _ASKED_FOR_CODE: Final = {
 }  # fmt: skip
 # Where the usual example would not fit what the call has just done.
 ANSWERS: Final[dict[str, Any]] = {
+    "list_telegram_logs": {"results": [_CHANNEL_ROW], "cursor": {"limit": 50, "nextCursor": None}},
+    "list_messenger_logs": {"results": [_ELSEWHERE]},
+    "list_instagram_logs": {"results": [_ELSEWHERE]},
     "create_campaign": _MADE,
     "test_campaign": {**THINGS["CampaignTest"], "status": "queued", "telegram_message_id": None, "sent_at": None},
     "pause_campaign": {**_CAMPAIGN, "status": "paused", "status_reason": "user"},

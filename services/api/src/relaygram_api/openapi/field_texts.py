@@ -112,6 +112,38 @@ _LOGS: Final = {
     "job_id": "Names the message for ever, over retries too.",
     "text": "The text as this person would get it.",
 }
+_CHANNEL_LOGS: Final = {
+    "results": "The messages, newest first; of equal milliseconds by `messageId`.",
+    "ChannelLog.cursor": "How to go on; there with `useCursor=true`.",
+    "ChannelCursor.limit": "How many messages a page has at most.",
+    "nextCursor": "What `cursor` takes for the next page; null on the last.",
+    "sender": "The account: its handle or Telegram id; of other channels whatever their gateway says.",
+    "destination": "The person: their handle or Telegram id, never a phone of a campaign's contacts.",
+    "bulkId": "The campaign's run that it belongs to; null for tests.",
+    "messageId": "Names the message for ever, over retries too: `job_id` in the campaign API.",
+    "sentAt": "When the message was made: `yyyy-MM-dd'T'HH:mm:ss.SSSZ`.",
+    "doneAt": "When its state became final; null before.",
+    "messageCount": "Always 1.",
+    "price": "What it cost: nothing, unless its gateway says otherwise.",
+    "pricePerMessage": "For this message.",
+    "currency": "Three letters.",
+    "ChannelLogRow.status": "How it stands.",
+    "ChannelLogRow.error": "Why it did not arrive.",
+    "groupId": "The group's number.",
+    "groupName": "The group's name: what `generalStatus` takes, of a status.",
+    "ChannelStatus.id": "The status' number.",
+    "ChannelStatus.name": "The status' name.",
+    "ChannelError.id": "The error's number; 0 for none.",
+    "ChannelError.name": "The error's name; `NO_ERROR` for none.",
+    "description": "For people.",
+    "permanent": "Whether the same message, sent again, would fail the same way.",
+    "platform": "The campaign's `entity_id` and `application_id`.",
+    "entityId": "The campaign's `entity_id`.",
+    "applicationId": "The campaign's `application_id`.",
+    "content": "What was sent.",
+    "ChannelContent.text": "The text as the person got it.",
+    "ChannelContent.type": "`TEXT`, `IMAGE`, `FILE`, or what another channel's gateway calls it.",
+}
 _IDENTITY: Final = {
     "id": "Names it for ever.",
     "name": "For people.",
@@ -146,4 +178,4 @@ _LISTS: Final = {
     "campaign_id": "The campaign's `id`.",
     "created_at": "When it was made.",
 }
-TEXTS: Final[dict[str, str]] = {**_LISTS, **_IDENTITY, **_LOGS, **_ACCOUNTS, **_PEOPLE, **_CAMPAIGNS}
+TEXTS: Final[dict[str, str]] = {**_LISTS, **_IDENTITY, **_LOGS, **_CHANNEL_LOGS, **_ACCOUNTS, **_PEOPLE, **_CAMPAIGNS}

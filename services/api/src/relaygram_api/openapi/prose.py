@@ -47,6 +47,11 @@ TAGS = (
     ("People", "Erasing all that is known about a person."),
     ("Logs", "What became of every message."),
     ("Other channels", "What became of messages that your other gateways send, in the same log."),
+    (
+        "Channel logs",
+        "The same messages, and those that other channels' gateways report, as clients of messaging providers know "
+        "them: of the last 48 hours, newest first, with their own errors. `GET /{channel}/1/logs` for any channel.",
+    ),
     ("Audit", "Who changed what, and when."),
 )
 ANSWERS = {

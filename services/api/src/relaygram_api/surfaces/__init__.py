@@ -37,7 +37,9 @@ SEND_LOGS: Final = Surface(
 )
 SURFACES: Final = (CAMPAIGN_API, CHANNEL_LOGS, SEND_LOGS)
 
-_CHANNEL_LOGS = re.compile(r"/[a-z][a-z0-9_-]*/1/logs")
+# A channel's name, as events have it.
+CHANNEL: Final = "[a-z][a-z0-9_-]{0,30}"
+_CHANNEL_LOGS = re.compile(f"/{CHANNEL}/1/logs")
 
 
 def surface_at(path: str) -> Surface | None:

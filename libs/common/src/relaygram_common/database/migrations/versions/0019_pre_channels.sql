@@ -25,3 +25,7 @@ language sql security definer set search_path = pg_catalog as $$
 $$;
 revoke execute on function control.prune_taken_events from public;
 grant execute on function control.prune_taken_events to relaygram_api;
+
+-- The log of a channel, newest first, and what of it failed: few rows, which a filter by status would look for in all.
+create index messages_of_channel on delivery.messages (workspace_id, channel, queued_at desc, job_id);
+create index messages_of_channel_failed on delivery.messages (workspace_id, channel, queued_at desc, job_id) where rank in (2, 3);
