@@ -11,6 +11,7 @@ from relaygram_api.adapters.pg_workspace import Database, Pool
 from relaygram_api.core.rate_limit import Rate
 from relaygram_api.import_worker import ImportWorker
 from relaygram_api.limiter import LoginLimiter, RateLimiter
+from relaygram_api.log_exports import LogExports
 from relaygram_api.log_streams import LogStreams
 from relaygram_api.parts import Parts
 from relaygram_api.prune_worker import PruneWorker
@@ -73,6 +74,7 @@ async def make_parts(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[P
                 limiters=_limiters(database, settings),
                 reads=SharedReads(),
                 streams=streams,
+                exports=_exports(database, settings),
                 logins=LoginLimiter(database, sealer, settings.login_failures_per_minute),
                 fetch_media=fetch_media,
                 uploads=asyncio.Semaphore(_UPLOADS_AT_ONCE),
@@ -90,6 +92,16 @@ def _streams(database: Database, settings: ApiSettings) -> LogStreams:
         most=min(settings.max_streams, most_connections() // 2),
         per_token=settings.streams_per_token,
         readings_at_once=max(1, settings.postgres_pool_size // 4),
+    )
+
+
+def _exports(database: Database, settings: ApiSettings) -> LogExports:
+    return LogExports(
+        database,
+        most=settings.max_exports,
+        per_token=settings.exports_per_token,
+        readings_at_once=max(1, settings.postgres_pool_size // 4),
+        retry_seconds=settings.export_retry_seconds,
     )
 
 

@@ -11,6 +11,7 @@ from relaygram_api.adapters.http_media import FetchMedia
 from relaygram_api.adapters.pg_workspace import Database
 from relaygram_api.caller import Caller
 from relaygram_api.limiter import LoginLimiter, RateLimiter
+from relaygram_api.log_exports import LogExports
 from relaygram_api.log_streams import LogStreams
 from relaygram_api.settings import ApiSettings
 from relaygram_api.shared_reads import SharedReads
@@ -36,6 +37,7 @@ class Parts:
     reads: SharedReads
     logins: LoginLimiter
     streams: LogStreams
+    exports: LogExports
     fetch_media: FetchMedia
     # Files that are received at the same time, each of which takes room on the disk.
     uploads: asyncio.Semaphore

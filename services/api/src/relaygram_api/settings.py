@@ -47,6 +47,12 @@ class ApiSettings(ServiceSettings):
     stream_max_seconds: float = Field(default=14_400.0, gt=0)
     streams_per_token: int = Field(default=10, ge=1, le=10_000)
     max_streams: int = Field(default=1000, ge=1, le=10_000)
+    # Exports of the log: how many a token and a process may have at once; a client that takes nothing for so long is
+    # cut off; while PostgreSQL is away they wait for so long.
+    exports_per_token: int = Field(default=2, ge=1, le=1000)
+    max_exports: int = Field(default=8, ge=1, le=1000)
+    export_send_seconds: float = Field(default=30.0, gt=0, le=3600)
+    export_retry_seconds: float = Field(default=30.0, gt=0, le=3600)
     # Pages of these origins, separated by commas, may open live streams with a ticket.
     cors_origins: str = ""
     # PostgreSQL counts as away when it has not answered a trivial statement within this time.

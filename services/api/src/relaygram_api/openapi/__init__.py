@@ -161,7 +161,7 @@ def _complete_answer(
     )
     for kind, media in response.get("content", {}).items():
         if kind != "application/json":
-            media["example"] = examples.FILES.get(operation_id, "")
+            media["example"] = examples.FILES.get(f"{operation_id} {kind}", examples.FILES.get(operation_id, ""))
         elif name := _referenced(media):
             media["example"] = _example(operation_id, schemas[name], schemas)
 

@@ -87,6 +87,7 @@ _PARTICULAR: Final[dict[str, tuple[int, str, frozenset[str]]]] = {
         "Idempotency-Key: was used with another request within the last 24 hours",
         frozenset({"POST"}),
     ),
+    "too_many_exports": (503, "There are too many exports here. Try again.", frozenset({"export_logs"})),
     "precondition_failed": (
         412,
         "It has been changed since: it is at version 4 now. Read it again, then decide.",

@@ -222,6 +222,12 @@ REQUESTS: Final[dict[str, Any]] = {
 # Lists that can also be had as a file, and what is no JSON at all.
 FILES: Final = {
     "stream_logs": f"retry: 2000\nid: 176210\n\nid: 176211\ndata: {json.dumps(_LOG_ROW)}\n\n: heartbeat\n\n",
+    "export_logs text/csv": "id,campaign_id,sender_id,direction,body,status,telegram_message_id,"
+    "triggered_by_message_id,sequence_step,error_code,error_message,sent_at,created_at,revision,attempts,read_at,replied_at,job_id\n"
+    '88212,1,904,outbound,"Hey Jane, happy to send pricing over.",sent,1827361234,1827361231,0,,,'
+    "2026-04-21T16:02:45.120394Z,2026-04-21T16:02:42.801276Z,176211,1,,,0e5b1c1e-2f6a-5c64-9d3a-6b3f4f3d9a10\n",
+    "export_logs application/x-ndjson": f"{json.dumps(_LOG_ROW)}\n",
+    "export_logs application/vnd.apache.parquet": "PAR1…PAR1",
     "list_import_errors": "line,column,value,reason\r\n17,handle,jane doe,is not a Telegram handle\r\n",
     "list_suppressions": "id,telegram_user_id,handle,phone,reason,created_at\r\n"
     "41,,@jane_doe,,asked us to stop,2026-04-21T16:10:00Z\r\n",
