@@ -61,7 +61,7 @@ lint: install ## Check style, import rules and our own rules
 	@set -e; for rule in tools/lint/*.py; do $(BIN)/python $$rule; done
 
 types: install ## Check the types
-	@$(BIN)/mypy services libs tests benchmarks tools
+	@$(BIN)/mypy services libs tests benchmarks tools examples
 
 bench: install ## Measure the rate on this machine
 	@$(BIN)/python -m benchmarks
