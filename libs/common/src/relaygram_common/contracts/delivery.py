@@ -47,6 +47,7 @@ class DeliveryEvent(BaseModel):
     sender: str | None = None
     destination: str | None = None
     step: int | None = Field(default=None, ge=0, le=2**31 - 1)
+    follow_up: int | None = Field(default=None, ge=0, le=2**31 - 1)  # which of the step's follow-ups
     trigger: Trigger | None = None
     body: str | None = None
     content_type: str | None = None

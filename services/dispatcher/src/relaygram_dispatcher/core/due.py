@@ -81,6 +81,7 @@ def due_events(
             sender=content.sender,
             destination=_destination(people.get(row.contact_id)),
             step=_position(content, row),
+            follow_up=row.follow_up,
             trigger=row.trigger,
             body=_body(content, row, people.get(row.contact_id)),
             content_type="text",

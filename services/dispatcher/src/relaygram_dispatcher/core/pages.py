@@ -111,6 +111,7 @@ def job_again(content: Content, message: Pending) -> SendJob:
             "contact_id": message.contact_id,
             "run_id": content.run_id,
             "step": message.step,
+            "follow_up": message.follow_up,
             "trigger": message.trigger,
             "queued_at": message.queued_at,
         }
@@ -150,6 +151,7 @@ def _outcome(
         sender=message.sender or content.sender,
         destination=message.destination,
         step=message.step,
+        follow_up=message.follow_up,
         trigger=message.trigger,
         body=message.sent_body if message.sent_body is not None else message.body,
         content_type="text",

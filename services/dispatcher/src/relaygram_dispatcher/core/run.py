@@ -125,6 +125,7 @@ class Pending:
     job_id: UUID
     contact_id: int
     step: int
+    follow_up: int | None
     trigger: str
     sender: str | None
     destination: str | None

@@ -42,6 +42,7 @@ class Row(NamedTuple):
     application_id: str | None
     price: dict[str, Any] | None
     recipient_id: int | None
+    follow_up: int | None
 
 
 Key = tuple[int, UUID]
@@ -90,6 +91,7 @@ def row_of(event: DeliveryEvent) -> Row | None:
         event.application_id,
         event.price,
         event.recipient_id,
+        event.follow_up,
     )
 
 

@@ -16,6 +16,7 @@ _AS_IN_ROW = (
     "sender",
     "destination",
     "step",
+    "follow_up",
     "trigger",
     "body",
     "content_type",

@@ -75,6 +75,7 @@ def event_for(job: SendJob, person: Person, line: Line, *, sender: str | None) -
         sender=sender,
         destination=sender_name(person.handle, person.telegram_user_id),
         step=job.step,
+        follow_up=job.follow_up,
         trigger=job.trigger,
         body=line.body,
         content_type="text",

@@ -121,6 +121,7 @@ begin
            version = k.version + 1,
            scheduled_at = case when p_action = 'start' and k.scheduled_at > now() then null else k.scheduled_at end,
            started_at = case when p_action = 'start' then coalesce(k.started_at, now()) else k.started_at end,
+           started_by_schedule = k.started_by_schedule or p_action = 'start' and k.started_at is null and p_actor = 'schedule',
            completed_at = case when v_next = 'completed' then now() end,
            stopped_at = case when v_next = 'stopped' then now() end,
            updated_at = now()

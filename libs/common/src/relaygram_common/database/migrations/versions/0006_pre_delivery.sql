@@ -18,6 +18,7 @@ create table delivery.messages (
     sender text,
     destination text,
     step int,
+    follow_up int,                      -- which of the step's follow-ups
     trigger text,
     body text,
     content_type text,

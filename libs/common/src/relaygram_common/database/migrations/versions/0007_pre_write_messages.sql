@@ -9,7 +9,7 @@ create function delivery.write_messages(
     p_step int[], p_trigger text[], p_body text[], p_content_type text[], p_queued_at timestamptz[], p_sent_at timestamptz[],
     p_read_at timestamptz[], p_replied_at timestamptz[], p_ended_at timestamptz[], p_telegram_message_id bigint[],
     p_triggered_by_message_id bigint[], p_error_code text[], p_error_message text[], p_error_permanent boolean[],
-    p_reference text[], p_entity_id text[], p_application_id text[], p_price jsonb[], p_recipient_id bigint[] default null)
+    p_reference text[], p_entity_id text[], p_application_id text[], p_price jsonb[], p_recipient_id bigint[] default null, p_follow_up int[] default null)
 returns table (campaign_id bigint, revision bigint)
 language plpgsql as $$
 #variable_conflict use_column
@@ -39,11 +39,11 @@ begin
         select * from unnest(p_campaign_id, p_job_id, p_workspace_id, p_channel, p_state, p_rank, p_attempt, p_account_id,
             p_sender_id, p_run_id, p_sender, p_destination, p_step, p_trigger, p_body, p_content_type, p_queued_at, p_sent_at,
             p_read_at, p_replied_at, p_ended_at, p_telegram_message_id, p_triggered_by_message_id, p_error_code,
-            p_error_message, p_error_permanent, p_reference, p_entity_id, p_application_id, p_price, p_recipient_id)
+            p_error_message, p_error_permanent, p_reference, p_entity_id, p_application_id, p_price, p_recipient_id, p_follow_up)
         with ordinality as i (campaign_id, job_id, workspace_id, channel, state, rank, attempt, account_id, sender_id, run_id,
             sender, destination, step, trigger, body, content_type, queued_at, sent_at, read_at, replied_at, ended_at,
             telegram_message_id, triggered_by_message_id, error_code, error_message, error_permanent, reference, entity_id,
-            application_id, price, recipient_id, ordinal)
+            application_id, price, recipient_id, follow_up, ordinal)
     ),
     -- One probe per event; `old` is the row as it stands, null where there is none. Nothing below joins by position in
     -- the batch: the planner knows nothing of its size and would compare each event with each.
@@ -72,6 +72,7 @@ begin
                case when k.erased_at is not null then k.sender when w.wins then coalesce(i.sender, k.sender) else coalesce(k.sender, i.sender) end as sender,
                case when k.erased_at is not null then k.destination when w.wins then coalesce(i.destination, k.destination) else coalesce(k.destination, i.destination) end as destination,
                case when w.wins then coalesce(i.step, k.step) else coalesce(k.step, i.step) end as step,
+               case when w.wins then coalesce(i.follow_up, k.follow_up) else coalesce(k.follow_up, i.follow_up) end as follow_up,
                case when w.wins then coalesce(i.trigger, k.trigger) else coalesce(k.trigger, i.trigger) end as trigger,
                case when k.erased_at is not null then k.body when w.wins then coalesce(i.body, k.body) else coalesce(k.body, i.body) end as body,
                case when w.wins then coalesce(i.content_type, k.content_type) else coalesce(k.content_type, i.content_type) end as content_type,
@@ -104,12 +105,12 @@ begin
          where (g.state, g.rank, g.attempt, g.account_id, g.sender_id, g.run_id, g.sender, g.destination, g.step, g.trigger, g.body,
                 g.content_type, g.queued_at, g.sent_at, g.read_at, g.replied_at, g.ended_at, g.telegram_message_id,
                 g.triggered_by_message_id, g.error_code, g.error_message, g.error_permanent, g.reference, g.entity_id,
-                g.application_id, g.price, g.recipient_id)
+                g.application_id, g.price, g.recipient_id, g.follow_up)
             is distinct from
                (k.state, k.rank, k.attempt, k.account_id, k.sender_id, k.run_id, k.sender, k.destination, k.step, k.trigger, k.body,
                 k.content_type, k.queued_at, k.sent_at, k.read_at, k.replied_at, k.ended_at, k.telegram_message_id,
                 k.triggered_by_message_id, k.error_code, k.error_message, k.error_permanent, k.reference, k.entity_id,
-                k.application_id, k.price, k.recipient_id)
+                k.application_id, k.price, k.recipient_id, k.follow_up)
     ),
     updated as (
         update delivery.messages m
@@ -121,16 +122,18 @@ begin
                triggered_by_message_id = g.triggered_by_message_id, error_code = g.error_code,
                error_message = g.error_message, error_permanent = g.error_permanent, reference = g.reference,
                entity_id = g.entity_id, application_id = g.application_id, price = g.price,
-               recipient_id = g.recipient_id
+               recipient_id = g.recipient_id, follow_up = g.follow_up
           from changed g where m.campaign_id = g.campaign_id and m.job_id = g.job_id
         returning m.campaign_id, m.workspace_id, m.revision, old.rank as old_rank, new.rank as new_rank,
-                  old.error_code as old_code, new.error_code as new_code, new.sent_at
+                  old.error_code as old_code, new.error_code as new_code, new.sent_at, m.job_id, m.position,
+                  old.run_id as old_run_id, old.step as old_step, old.trigger as old_trigger, old.follow_up as old_follow_up,
+                  old.queued_at as old_queued_at, new.run_id, new.step, new.trigger, new.follow_up, new.queued_at
     ),
     inserted as (
         insert into delivery.messages as m (campaign_id, job_id, id, position, revision, created_at, workspace_id, channel, state, rank,
             attempt, account_id, sender_id, run_id, sender, destination, step, trigger, body, content_type, queued_at, sent_at,
             read_at, replied_at, ended_at, telegram_message_id, triggered_by_message_id, error_code, error_message,
-            error_permanent, reference, entity_id, application_id, price, recipient_id, erased_at)
+            error_permanent, reference, entity_id, application_id, price, recipient_id, follow_up, erased_at)
         select f.campaign_id, f.job_id, v_last.last_id + f.nth, coalesce(c.last_position, 0) + f.nth_in_campaign,
                v_last.last_revision + f.nth, v_now + f.nth * interval '1 microsecond', f.workspace_id, f.channel, f.state, f.rank,
                f.attempt, f.account_id, f.sender_id, f.run_id, f.sender,
@@ -138,23 +141,34 @@ begin
                case when f.erased_at is null then f.body end, f.content_type,
                f.queued_at, f.sent_at, f.read_at, f.replied_at, f.ended_at, f.telegram_message_id, f.triggered_by_message_id,
                f.error_code, f.error_message, f.error_permanent, f.reference, f.entity_id, f.application_id, f.price,
-               case when f.erased_at is null then f.recipient_id end, f.erased_at
+               case when f.erased_at is null then f.recipient_id end, f.follow_up, f.erased_at
           from fresh f left join delivery.campaign_counters c on c.campaign_id = f.campaign_id
         returning m.campaign_id, m.workspace_id, m.revision, null::smallint as old_rank, m.rank as new_rank,
-                  null::text as old_code, m.error_code as new_code, m.sent_at
+                  null::text as old_code, m.error_code as new_code, m.sent_at, m.job_id, m.position,
+                  null::bigint as old_run_id, null::int as old_step, null::text as old_trigger, null::int as old_follow_up,
+                  null::timestamptz as old_queued_at, m.run_id, m.step, m.trigger, m.follow_up, m.queued_at
     ),
     touched as materialized (
         select * from inserted union all select * from updated
     ),
-    tally as materialized (
-        select t.campaign_id, max(t.workspace_id) as workspace_id, max(t.revision) as last_revision,
+    -- By what makes a send, a test's each by itself; over all of a campaign's, what its counters get.
+    sorted as materialized (
+        select t.campaign_id, t.run_id, t.step, t.trigger, t.follow_up, case when t.campaign_id = 0 then t.job_id end as test_id,
+               max(t.workspace_id) as workspace_id, max(t.revision) as last_revision,
                count(*) filter (where t.old_rank is null) as rows,
                count(*) filter (where t.new_rank < 2) - count(*) filter (where t.old_rank < 2) as pending,
                count(*) filter (where t.new_rank in (2, 3)) - count(*) filter (where t.old_rank in (2, 3)) as failed,
                count(*) filter (where t.new_rank >= 4) - count(*) filter (where t.old_rank >= 4) as sent,
                count(*) filter (where t.new_rank >= 6) - count(*) filter (where t.old_rank >= 6) as read,
-               count(*) filter (where t.new_rank = 7) - count(*) filter (where t.old_rank = 7) as replied
-          from touched t group by t.campaign_id
+               count(*) filter (where t.new_rank = 7) - count(*) filter (where t.old_rank = 7) as replied,
+               min(t.position) as first_position, max(t.position) as last_position, min(t.queued_at) as queued_at
+          from touched t group by 1, 2, 3, 4, 5, 6
+    ),
+    tally as materialized (
+        select s.campaign_id, max(s.workspace_id) as workspace_id, max(s.last_revision) as last_revision, sum(s.rows) as rows,
+               sum(s.pending) as pending, sum(s.failed) as failed, sum(s.sent) as sent, sum(s.read) as read,
+               sum(s.replied) as replied
+          from sorted s group by s.campaign_id
     ),
     counted as (
         insert into delivery.campaign_counters as c (campaign_id, workspace_id, last_position, pending, sent, failed, read, replied,
@@ -192,6 +206,58 @@ begin
         delete from delivery.minute_counters c using tally t
          where c.campaign_id = t.campaign_id and c.minute < date_trunc('minute', v_now) - interval '2 hours'
     ),
+    -- Messages that another send had, or the same one with a later start.
+    moved as materialized (
+        select * from touched t
+         where t.old_rank is not null and (t.run_id is distinct from t.old_run_id or t.step is distinct from t.old_step
+               or t.trigger is distinct from t.old_trigger or t.follow_up is distinct from t.old_follow_up
+               or t.queued_at <> t.old_queued_at)
+    ),
+    sends_changed as materialized (
+        select d.campaign_id as place, s.run_id, s.step, s.trigger, s.follow_up, s.job_id, max(d.workspace_id) as workspace_id,
+               sum(d.rows) as messages, sum(d.sent) as accepted, min(d.first_position) as first_position,
+               max(d.last_position) as last_position, min(d.came_at) as came_at, min(d.left_at) as left_at
+          from (select s.campaign_id, s.run_id, s.step, s.trigger, s.follow_up, s.test_id, s.workspace_id, s.rows, s.sent,
+                       s.first_position, s.last_position, s.queued_at as came_at, null::timestamptz as left_at
+                  from sorted s where s.campaign_id >= 0
+                union all
+                select m.campaign_id, m.run_id, m.step, m.trigger, m.follow_up, m.job_id, m.workspace_id,
+                       1, (m.old_rank >= 4)::int, m.position, m.position, m.queued_at, null
+                  from moved m where m.campaign_id >= 0
+                union all
+                select m.campaign_id, m.old_run_id, m.old_step, m.old_trigger, m.old_follow_up, m.job_id, m.workspace_id,
+                       -1, -(m.old_rank >= 4)::int, m.position, m.position, null, m.old_queued_at
+                  from moved m where m.campaign_id >= 0) d
+         cross join lateral delivery.send_of(d.campaign_id, d.test_id, d.run_id, d.step, d.trigger, d.follow_up) s
+         group by 1, 2, 3, 4, 5, 6
+    ),
+    -- With `limit`, so that it can be nothing but a probe.
+    sends_known as materialized (
+        select d.*, k.id from sends_changed d
+          left join lateral (select s.id from delivery.sends s
+                              where s.place = d.place and s.run_id = d.run_id and s.step = d.step and s.trigger = d.trigger
+                                and s.follow_up = d.follow_up and s.job_id = d.job_id limit 1) k on true
+    ),
+    sends_counted as (
+        update delivery.sends s
+           set messages = s.messages + d.messages, accepted = s.accepted + d.accepted,
+               started_at = case when s.messages > 0 then least(s.started_at, d.came_at) else coalesce(d.came_at, s.started_at) end,
+               unsettled = s.unsettled or coalesce(d.left_at <= s.started_at and s.started_at < coalesce(d.came_at, 'infinity'), false),
+               first_position = least(s.first_position, d.first_position),
+               last_position = greatest(s.last_position, d.last_position)
+          from sends_known d
+         where s.id = d.id and (d.messages <> 0 or d.accepted <> 0 or d.left_at is not null or d.came_at < s.started_at)
+    ),
+    sends_begun as (
+        insert into delivery.sends (workspace_id, campaign_id, place, run_id, step, trigger, follow_up, job_id, started_at,
+                                    messages, accepted, first_position, last_position, triggered_by, message)
+        select d.workspace_id, n.campaign_id, d.place, d.run_id, d.step, d.trigger, d.follow_up, d.job_id, d.came_at,
+               d.messages, d.accepted, d.first_position, d.last_position, n.triggered_by, n.message
+          from sends_known d
+         cross join lateral delivery.send_begins(d.place, d.step, d.trigger, d.follow_up, d.job_id) n
+         where d.id is null and d.messages > 0
+         order by d.came_at, d.first_position
+    ),
     advanced as (
         update delivery.sequence s
            set last_id = s.last_id + (select count(*) from fresh),
@@ -200,6 +266,10 @@ begin
          where exists (select from tally)
     )
     select t.campaign_id, t.last_revision from tally t;
+
+    if exists (select from delivery.sends s where s.unsettled) then
+        perform delivery.settle_sends();
+    end if;
 end
 $$;
 revoke execute on function delivery.write_messages from public;
