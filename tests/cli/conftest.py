@@ -65,6 +65,7 @@ def relaygram(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
         return int(end.value.code or 0)
 
     async def run_in_thread(*words: Any, stdin: str = "") -> Done:
+        capsys.readouterr()  # what services of the test's own have logged until now
         status = await asyncio.to_thread(run, words, stdin)
         return Done(status, *capsys.readouterr())
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import structlog
 
-from relaygram_common.logging import configure_logging, redact
+from relaygram_common.logging import configure_logging, redact, without_secrets
 
 _BOT_TOKEN = "123456789:AAF-abcdefghijklmnopqrstuvwxyz012345"
 _API_TOKEN = "7|" + "s" * 43
@@ -64,3 +64,15 @@ def test_both_libraries_and_tracebacks_go_the_same_way(capsys: pytest.CaptureFix
     assert "it.failed" in told
     assert "Traceback" in told
     assert "not.shown" not in told
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("piece", ["x", "1", "1|", "a://", "+1", "a:"])
+def test_a_very_long_text_is_searched_in_no_time(piece: str) -> None:
+    text = piece * (500_000 // len(piece))
+    assert without_secrets({"inner": [text]}) == {"inner": [text]}
+
+
+def test_secrets_are_hidden_at_any_depth_of_what_is_shown() -> None:
+    shown = without_secrets([{"error": {"code": "A"}, "login": {"password": "x", "at": None, "n": 5}}])
+    assert shown == [{"error": {"code": "A"}, "login": {"password": "***", "at": None, "n": 5}}]

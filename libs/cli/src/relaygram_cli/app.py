@@ -10,6 +10,7 @@ from relaygram_cli.commands import (
     audit,
     campaigns,
     contacts,
+    dead_letters,
     logs,
     media,
     people,
@@ -67,6 +68,7 @@ for name, noun in (
 app.command(rich_help_panel=_API)(audit.audit)
 for name, noun in (("workspace", workspace), ("user", user), ("token", token)):
     app.add_typer(noun.app, name=name, rich_help_panel=_INSTALLATION)
+app.add_typer(dead_letters.app, name="dead-letters", rich_help_panel=_INSTALLATION)
 app.command(rich_help_panel=_INSTALLATION)(doctor)
 app.command(rich_help_panel=_INSTALLATION)(migrate)
 app.command(rich_help_panel=_INSTALLATION)(provision)

@@ -15,7 +15,7 @@ _SECRET_KEYS = re.compile(
 )
 # Shapes of secrets inside other texts: credentials in a URL, our API tokens, bot tokens, phone numbers.
 _SECRET_SHAPES = [
-    (re.compile(r"(\w+://[^:/\s@]+:)[^@/\s]+@"), r"\1***@"),
+    (re.compile(r"(\b\w+://[^:/\s@]+:)[^@/\s]+@"), r"\1***@"),
     (re.compile(r"\b\d+\|[A-Za-z0-9_-]{20,}"), "***"),
     (re.compile(r"\b\d{6,}:[A-Za-z0-9_-]{30,}"), "***"),
     (re.compile(r"\+\d{7,15}\b"), "+***"),
@@ -33,6 +33,18 @@ def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any
                 value = shape.sub(replacement, value)
             event[key] = value
     return event
+
+
+def without_secrets(value: Any) -> Any:
+    """The same for what was read from JSON, at any depth: for showing a message of others to a person."""
+    if isinstance(value, Mapping):
+        return {
+            key: inner if inner is None else without_secrets(redact(None, "", {key: inner})[key])
+            for key, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [without_secrets(inner) for inner in value]
+    return redact(None, "", {"text": value})["text"]
 
 
 def configure_logging(*, log_format: str, level: str, service: str) -> None:

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import orjson
 import structlog
@@ -12,6 +13,10 @@ from relaygram_common.jetstream.acks import delivery_key
 from relaygram_common.jetstream.publisher import Outgoing, WindowPublisher
 
 log = structlog.get_logger(__name__)
+
+# The letter's own headers, and what its text may grow by on the way.
+_RESERVED_BYTES = 4096
+_LONGEST_HEADERS = 64 * 1024
 
 
 async def dead_letter(publisher: WindowPublisher, message: Msg, *, reason: str) -> None:
@@ -46,10 +51,23 @@ async def dead_letter_stored(
         "subject": subject,
         "headers": dict(headers or {}),
         "reason": reason[:2000],
-        "payload_base64": base64.b64encode(payload).decode(),
         "at": datetime.now(UTC),
     }
+    letter = _letter(body, payload, largest=publisher.largest_payload)
     # The same message may be judged twice (the acknowledgement was lost): one letter is enough.
     letter_headers = {"Nats-Msg-Id": key, "Relaygram-Reason": " ".join(reason.split())[:200]}
-    await publisher.publish([Outgoing(f"dead.letter.{stream}", orjson.dumps(body), letter_headers)])
+    await publisher.publish([Outgoing(f"dead.letter.{stream}", letter, letter_headers)])
     log.warning("message.dead_lettered", subject=subject, message=key, reason=reason[:300])
+
+
+def _letter(body: dict[str, Any], payload: bytes, *, largest: int) -> bytes:
+    """As much of the message as the server takes: a message near its bound would not fit in here with its reason, and
+    who can not write the letter stands still."""
+    is_whole = True
+    if len(orjson.dumps(body["headers"])) > _LONGEST_HEADERS:
+        body, is_whole = {**body, "headers": {}}, False
+    room = (largest - len(orjson.dumps(body)) - _RESERVED_BYTES) // 4 * 3
+    kept = payload[: max(room, 0)]
+    is_whole = is_whole and len(kept) == len(payload)
+    encoded = base64.b64encode(kept).decode()
+    return orjson.dumps({**body, "payload_base64": encoded, "payload_bytes": len(payload), "is_whole": is_whole})

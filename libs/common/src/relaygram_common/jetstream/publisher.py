@@ -49,6 +49,11 @@ class WindowPublisher:
         self._slots: dict[int, _Batch] = {}
         self._subscription: Subscription | None = None
 
+    @property
+    def largest_payload(self) -> int:
+        """Bytes that the server takes in one message, headers included."""
+        return self._client.max_payload
+
     async def start(self) -> None:
         """Listen for acknowledgements."""
         self._subscription = await self._client.subscribe(
