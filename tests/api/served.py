@@ -27,6 +27,7 @@ class Process:
     health_port: int
     token: str
     password: str
+    pid: int
 
     @property
     def url(self) -> str:
@@ -92,7 +93,7 @@ async def served_api(database: Database, nats_url: str, **settings: str) -> Asyn
         running = start({**environment(database, nats_url, port, health_port), **settings}, errors=errors)
         try:
             await eventually(lambda: is_ready(health_port), 20)
-            yield Process(port, health_port, token, made.password or "")
+            yield Process(port, health_port, token, made.password or "", running.pid)
         finally:
             running.terminate()
             await asyncio.to_thread(running.wait, timeout=15)

@@ -3,9 +3,10 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+import asyncpg
 import httpx
 
 from relaygram_common.contracts.doorbells import LogChanged
@@ -21,7 +22,6 @@ class EventSource:
     answer: httpx.Response
     lines: AsyncIterator[str]
     last_event_id: str = ""
-    comments: list[str] = field(default_factory=list)
     retry: int | None = None
 
     async def event(self) -> dict[str, Any] | None:
@@ -36,8 +36,6 @@ class EventSource:
                     self.last_event_id = value
                 case "retry":
                     self.retry = int(value)
-                case "" if line:
-                    self.comments.append(value)
             if not line and data:
                 found: dict[str, Any] = json.loads(data)
                 assert str(found["revision"]) == self.last_event_id
@@ -53,6 +51,19 @@ class EventSource:
     async def bodies(self, number: int) -> list[str]:
         """The texts of so many rows."""
         return [one["body"] for one in await self.events(number)]
+
+
+async def heartbeat(stream: EventSource) -> None:
+    """Read up to the next heartbeat."""
+    async for line in stream.lines:
+        name, _, value = line.partition(": ")
+        if name == "retry":
+            stream.retry = int(value)
+        if name == "id":
+            stream.last_event_id = value
+        if line == ": heartbeat":
+            return
+    raise AssertionError("the stream has ended")
 
 
 @asynccontextmanager
@@ -71,9 +82,25 @@ def calling(process: Process, token: str | None = None) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=f"{process.url}/api/v1", headers=headers, timeout=60)
 
 
-async def make_campaign(client: httpx.AsyncClient, number: int = 1) -> int:
+async def execute(database: Database, statement: str, *arguments: Any) -> None:
+    """As the superuser."""
+    connection = await asyncpg.connect(database.dsn)
+    try:
+        await connection.execute(statement, *arguments)
+    finally:
+        await connection.close()
+
+
+async def metric(process: Process, name: str) -> float:
+    """What the process says of this at the moment; 0 before it has said anything."""
+    async with httpx.AsyncClient() as client:
+        lines = (await client.get(f"http://127.0.0.1:{process.health_port}/metrics")).text.splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
+
+async def make_campaign(client: httpx.AsyncClient) -> int:
     """A draft."""
-    account = {"kind": "user", "phone": f"+49151{number:08}"}
+    account = {"kind": "user", "phone": "+4915112345678"}
     made = (await client.post("/telegram-accounts", json=account)).raise_for_status().json()["data"]["id"]
     body = {"name": "Launch", "mode": "broadcast", "body": "x", "telegram_account_id": made}
     campaign: int = (await client.post("/campaigns", json=body)).raise_for_status().json()["data"]["id"]

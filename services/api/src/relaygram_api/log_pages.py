@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from prometheus_client import Counter
 
 from relaygram_api.adapters import pg_log_streams
 from relaygram_api.adapters.pg_log_streams import PAGE_ROWS
@@ -13,6 +14,8 @@ from relaygram_api.adapters.pg_workspace import Database
 from relaygram_api.core.event_stream import event, in_pieces
 from relaygram_api.log_view import shown_row
 from relaygram_common.tasks import cancel_and_wait
+
+_readings = Counter("relaygram_log_stream_readings_total", "Pages read from PostgreSQL for live streams")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class LogPages:
         async with self._turn:
             del self._not_begun[place]
             rows = await pg_log_streams.page(self._database, place.workspace_id, place.campaign_id, place.after)
+        _readings.inc()
         return _page(place, rows)
 
     def _done(self, reading: asyncio.Task[Page]) -> None:

@@ -6,7 +6,7 @@ import random
 
 import structlog
 
-from relaygram_api.adapters import pg_delivery_events, pg_limits
+from relaygram_api.adapters import pg_delivery_events, pg_limits, pg_tickets
 from relaygram_api.adapters.pg_workspace import Database, is_transient
 
 log = structlog.get_logger(__name__)
@@ -28,6 +28,7 @@ class PruneWorker:
                 pruned = max(
                     await pg_limits.prune(self._database, _BATCH),
                     await pg_delivery_events.prune(self._database, _BATCH),
+                    await pg_tickets.prune(self._database, _BATCH),
                 )
             except Exception as error:
                 if not is_transient(error):

@@ -7,7 +7,6 @@ beside the piece that is on its way there is one page, which other streams share
 
 import asyncio
 import random
-import socket
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from relaygram_api.adapters.pg_workspace import is_transient
 from relaygram_api.caller import Caller
+from relaygram_api.client_connection import client_left, cut, keep_little, notice_vanishing, transport_of
 from relaygram_api.core.event_stream import HEARTBEAT, opening
 from relaygram_api.errors import ApiError
 from relaygram_api.log_streams import LogStreams
@@ -26,8 +26,6 @@ from relaygram_common.tasks import cancel_and_wait
 
 log = structlog.get_logger(__name__)
 
-# A client that has vanished without a word is known by then to have, beside a heartbeat.
-_VANISHED_SECONDS: Final = 30
 _LOOK_AGAIN_SECONDS: Final = 1.0
 
 
@@ -58,8 +56,9 @@ class StreamResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Stream until it ends, whoever ends it. Raises ApiError when there are too many."""
         with self._streams.opened(self._caller, self._campaign_id, after=self._after) as stream:
-            connection = _transport(scope)
-            _notice_vanishing(connection)
+            connection = transport_of(scope)
+            notice_vanishing(connection)
+            keep_little(connection)
             life = self._settings.stream_max_seconds * (0.9 + 0.1 * random.random())  # noqa: S311 - not all at once
             age = asyncio.get_running_loop().call_later(life, stream.end, "age")
             hang_up = asyncio.create_task(_end_with_client(stream, receive), name="stream-client")
@@ -68,8 +67,7 @@ class StreamResponse(Response):
             except NotTakenError:
                 stream.end("slow")
                 if connection is not None:
-                    connection.abort()
-                    await asyncio.sleep(0)  # the server hears of it first, and then does not miss the end of the answer
+                    await cut(connection)
             finally:
                 age.cancel()
                 await cancel_and_wait([hang_up])
@@ -117,22 +115,8 @@ def _body(piece: bytes) -> dict[str, Any]:
 
 async def _end_with_client(stream: Stream, receive: Receive) -> None:
     try:
-        while (await receive())["type"] != "http.disconnect":
-            continue
+        await client_left(receive)
     except ApiError:
         stream.end("bad_body")  # it announced one, which nobody asked for
     else:
         stream.end("left")
-
-
-def _transport(scope: Scope) -> asyncio.Transport | None:
-    """The connection, if the server tells it (relaygram_common.bounded_http)."""
-    transport: asyncio.Transport | None = scope.get("extensions", {}).get("relaygram.connection", {}).get("transport")
-    return transport
-
-
-def _notice_vanishing(connection: asyncio.Transport | None) -> None:
-    """Let the system give up on what nobody acknowledges: it would try for a quarter of an hour."""
-    if connection is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
-        known = connection.get_extra_info("socket")
-        known.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _VANISHED_SECONDS * 1000)
