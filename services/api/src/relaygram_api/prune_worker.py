@@ -1,5 +1,5 @@
-"""Removes kept answers older than a day, log-in tries and rate limits that no longer count, and forgets which delivery
-events were taken two weeks ago: a few rows at a time."""
+"""Removes kept answers older than a day, log-in tries, rate limits and tickets that no longer count, and forgets which
+delivery events were taken two weeks ago: a few rows at a time."""
 
 import asyncio
 import random
