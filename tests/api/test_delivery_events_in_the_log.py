@@ -1,10 +1,11 @@
 """What bridges tell over HTTP becomes rows of the log: through the real relay, the real stream, the real log-writer."""
 
 import itertools
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4, uuid5
 
 import asyncpg
 import pytest
@@ -137,6 +138,49 @@ async def test_nothing_that_is_taken_is_refused_later(api: Api, outside: Bench) 
     assert {row["error_code"] for row in rows} == {None, "ä" * 100}
     assert {len(row["body"] or "") for row in rows} == {0, 65_536}
     assert (await outside.client.jetstream().stream_info("DEAD_LETTERS")).state.messages == 0
+
+
+async def test_the_log_of_its_channel_shows_it(api: Api, outside: Bench) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    told = whole("delivered", channel="viber", queued_at=now.isoformat(), occurred_at=now.isoformat())
+    await written(
+        api, outside, told, given("queued", channel="viber", queued_at=(now - timedelta(hours=49)).isoformat())
+    )
+    answer = await api.client.get("/viber/1/logs")
+    assert answer.status_code == 200, answer.text
+    (shown,) = answer.json()["results"]
+    when = now.strftime("%Y-%m-%dT%H:%M:%S.000+0000")
+    assert shown == {
+        **shown, "sender": "ACME", "destination": "+4915112345678", "bulkId": "9", "messageId": told["job_id"],
+        "sentAt": when, "doneAt": when, "price": {"pricePerMessage": 0.07, "currency": "EUR"},
+        "platform": {"entityId": "shop", "applicationId": "app"},
+        "content": {"text": "Your parcel arrives today.", "type": "TEXT"},
+    }  # fmt: skip
+    assert shown["status"]["groupName"] == "DELIVERED"
+    assert (await api.client.get("/viber/1/logs", params={"campaignReferenceId": "parcels"})).json() == answer.json()
+    assert (await api.client.get("/messenger/1/logs", params={"messageId": told["job_id"]})).json()["results"] == []
+
+
+async def test_a_bridge_may_publish_by_itself(api: Api, outside: Bench) -> None:
+    """As docs/logs.md says: a few fields, the id that follows from them, and the subject that says the same."""
+    job = uuid4()
+    event = {"event_id": str(uuid5(job, "delivered/1")), "workspace_id": api.workspace_id, "campaign_id": None,
+             "job_id": str(job), "channel": "sms", "state": "delivered", "attempt": 1,
+             "occurred_at": "2026-04-21T16:02:45.120Z", "destination": "+4915112345678"}  # fmt: skip
+    headers = {"Nats-Msg-Id": f"{api.workspace_id}.{event['event_id']}"}
+    for _ in range(2):
+        await outside.client.jetstream().publish(
+            f"delivery.event.{api.workspace_id}.sms.delivered.0", json.dumps(event).encode(), headers=headers
+        )
+    await outside.drained()
+    row = await row_of(api, outside, str(job))
+    assert (row["state"], row["destination"]) == ("delivered", "+4915112345678")
+    assert row["sent_at"] == datetime(2026, 4, 21, 16, 2, 45, 120_000, tzinfo=UTC)
+    # The same event by the other way changes nothing.
+    revision = row["revision"]
+    fields = {name: value for name, value in event.items() if name != "destination"}
+    await written(api, outside, fields)
+    assert (await row_of(api, outside, str(job)))["revision"] == revision
 
 
 async def test_the_campaign_api_shows_campaigns_only(api: Api, outside: Bench) -> None:

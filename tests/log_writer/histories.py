@@ -57,8 +57,8 @@ def expected_rows(events: list[DeliveryEvent]) -> dict[UUID, dict[str, Any]]:
         mine = [one for one in events if one.job_id == job]
         best = max(mine, key=lambda one: (RANKS[one.state], one.attempt, [-ord(letter) for letter in one.state.value]))
 
-        def earliest(state: str, mine: list[DeliveryEvent] = mine) -> Any:
-            return min((one.occurred_at for one in mine if one.state == state), default=None)
+        def earliest(*states: str, mine: list[DeliveryEvent] = mine) -> Any:
+            return min((one.occurred_at for one in mine if one.state in states), default=None)
 
         jobs[job] = {
             "state": best.state.value,
@@ -69,7 +69,7 @@ def expected_rows(events: list[DeliveryEvent]) -> dict[UUID, dict[str, Any]]:
             "ended_at": best.occurred_at if RANKS[best.state] in (2, 3) else None,
             "account_id": 3 if any(one.account_id for one in mine) else None,
             "queued_at": min(_in_milliseconds(one.queued_at or one.occurred_at) for one in mine),
-            "sent_at": earliest("sent"),
+            "sent_at": earliest("sent", "delivered"),
             "read_at": earliest("read"),
             "replied_at": earliest("replied"),
         }

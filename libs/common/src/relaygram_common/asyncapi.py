@@ -22,10 +22,20 @@ _EVENTS: tuple[tuple[str, type[BaseModel], str], ...] = (
     ("message.inbound.{workspace}.{account}", InboundMessage, "A person wrote to an account."),
 )
 
+_FROM_BRIDGES = (
+    "delivery.event.{workspace}.{channel}.{state}.0",
+    "What happened on a channel other than telegram: published by your own bridge, written into the log as ours are. "
+    "The subject says the same workspace, channel and state as the body; campaign_id is null. event_id is the UUIDv5 "
+    "of `<state>/<attempt>` in the name space job_id, and the header Nats-Msg-Id `<workspace>.<event_id>`. An event "
+    "that breaks this goes to DEAD_LETTERS.",
+)
+
 
 def specification() -> str:
     """The document as JSON."""
     broker = NatsBroker("nats://localhost:4222", description="Relaygram's NATS server")
+    subject, description = _FROM_BRIDGES
+    broker.subscriber(subject, title="OtherChannels", description=description)(_written)
     for subject, model, description in _EVENTS:
         broker.publisher(subject, schema=model, title=model.__name__, description=description)
     api = AsyncAPI(
@@ -36,6 +46,10 @@ def specification() -> str:
         description="CloudEvents 1.0 in binary mode: ce-id, ce-type, ce-source, ce-time travel as headers.",
     )
     return json.dumps(api.to_specification().to_jsonable(), indent=2, sort_keys=True) + "\n"
+
+
+async def _written(event: DeliveryEvent) -> None:
+    """What the log-writer does with it; here it only says what is received."""
 
 
 if __name__ == "__main__":

@@ -49,6 +49,8 @@ Key = tuple[int, UUID]
 
 TELEGRAM: Final = "telegram"
 
+# Gateways of other channels may tell only that a message was delivered: then it was sent, too.
+_SENT = frozenset({MessageState.SENT, MessageState.DELIVERED})
 _ENDED = frozenset({MessageState.DISCARDED, MessageState.EXPIRED, MessageState.FAILED})
 
 
@@ -77,7 +79,7 @@ def row_of(event: DeliveryEvent) -> Row | None:
         event.body,
         event.content_type,
         _made_at(event),
-        at if state is MessageState.SENT else None,
+        at if state in _SENT else None,
         at if state is MessageState.READ else None,
         at if state is MessageState.REPLIED else None,
         at if state in _ENDED else None,
