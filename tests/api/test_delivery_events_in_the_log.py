@@ -1,11 +1,15 @@
 """What bridges tell over HTTP becomes rows of the log: through the real relay, the real stream, the real log-writer."""
 
+import asyncio
 import itertools
-import json
+import os
+import re
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -17,6 +21,8 @@ from tests.api.support import Api, running_api
 from tests.log_writer.running import Bench, bench, log_writer
 from tests.support.servers import Database
 from tests.support.waiting import eventually
+
+PAGE = Path(__file__).parents[2] / "docs" / "logs.md"
 
 
 @pytest.fixture(scope="module")
@@ -161,26 +167,22 @@ async def test_the_log_of_its_channel_shows_it(api: Api, outside: Bench) -> None
     assert (await api.client.get("/messenger/1/logs", params={"messageId": told["job_id"]})).json()["results"] == []
 
 
-async def test_a_bridge_may_publish_by_itself(api: Api, outside: Bench) -> None:
-    """As docs/logs.md says: a few fields, the id that follows from them, and the subject that says the same."""
-    job = uuid4()
-    event = {"event_id": str(uuid5(job, "delivered/1")), "workspace_id": api.workspace_id, "campaign_id": None,
-             "job_id": str(job), "channel": "sms", "state": "delivered", "attempt": 1,
-             "occurred_at": "2026-04-21T16:02:45.120Z", "destination": "+4915112345678"}  # fmt: skip
-    headers = {"Nats-Msg-Id": f"{api.workspace_id}.{event['event_id']}"}
+async def test_the_pages_program_publishes_by_itself(api: Api, outside: Bench, provisioned_nats: NatsServer) -> None:
+    """docs/logs.md, "On NATS", run as it stands."""
+    section = PAGE.read_text(encoding="utf-8").partition("\n### On NATS\n")[2].partition("\n## ")[0]
+    (program,) = re.findall(r"^```python\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    env = {**os.environ, "NATS_URL": provisioned_nats.url, "WORKSPACE": str(api.workspace_id)}
     for _ in range(2):
-        await outside.client.jetstream().publish(
-            f"delivery.event.{api.workspace_id}.sms.delivered.0", json.dumps(event).encode(), headers=headers
-        )
+        running = await asyncio.create_subprocess_exec(sys.executable, "-c", program, env=env)
+        assert await asyncio.wait_for(running.wait(), 60) == 0
     await outside.drained()
-    row = await row_of(api, outside, str(job))
-    assert (row["state"], row["destination"]) == ("delivered", "+4915112345678")
+    job = "7b1c3c52-64f5-4f0a-8a35-0c8c0a3a5d11"
+    row = await row_of(api, outside, job)
+    assert (row["channel"], row["state"], row["destination"]) == ("sms", "delivered", "+4915112345678")
     assert row["sent_at"] == datetime(2026, 4, 21, 16, 2, 45, 120_000, tzinfo=UTC)
     # The same event by the other way changes nothing.
-    revision = row["revision"]
-    fields = {name: value for name, value in event.items() if name != "destination"}
-    await written(api, outside, fields)
-    assert (await row_of(api, outside, str(job)))["revision"] == revision
+    await written(api, outside, given("delivered", job_id=job, occurred_at=row["sent_at"].isoformat()))
+    assert (await row_of(api, outside, job))["revision"] == row["revision"]
 
 
 async def test_the_campaign_api_shows_campaigns_only(api: Api, outside: Bench) -> None:
