@@ -166,6 +166,8 @@ async def _parts(database: Database, nats_url: str, settings: dict[str, Any]) ->
         "nats_url": nats_url,
         "secret_keys": KEY,
         "rate_limit_per_minute": 0,
+        "channel_logs_per_minute": 0,
+        "send_logs_per_minute": 0,
         "telegram_sandbox_address": "127.0.0.1:1",
         "import_poll_seconds": 0.2,
         "login_failures_per_minute": 100,
