@@ -122,6 +122,16 @@ async def test_rows_of_no_campaign_leave_too(pool: Any, owner: Any, place: int, 
     assert (await stands(owner, place))["positions"] is None
 
 
+async def test_a_send_leaves_with_the_last_of_its_messages(pool: Any, owner: Any) -> None:
+    campaign = new_campaign()
+    await write(pool, *(told("sent", campaign, step=step) for step in (0, 0, 1)))
+    sends = "select array_agg(step order by step) from delivery.sends where place = $1"
+    for old, kept in ((1, [0, 1]), (2, [1]), (3, None)):
+        await owner.execute(_AGE, campaign, old)
+        await keeper(pool).sweep()
+        assert await owner.fetchval(sends, campaign) == kept
+
+
 async def test_what_has_left_does_not_come_back_when_its_events_are_told_again(pool: Any, owner: Any) -> None:
     campaign, jobs = new_campaign(), [uuid4() for _ in range(4)]
     events = [told("sent", campaign, job=job) for job in jobs]

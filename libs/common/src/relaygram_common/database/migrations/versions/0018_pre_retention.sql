@@ -35,8 +35,8 @@ language sql stable set enable_seqscan = off set enable_hashjoin = off set enabl
      order by k.campaign_id limit p_most
 $$;
 
--- Takes the first rows of a log, at most `p_most`, up to the first that is younger, has no outcome yet, or whose person the
--- dispatcher has something open for (a further step, or an outcome it has not followed). Lifetime counters stay.
+-- Takes the first rows of a log, at most `p_most`, up to the first that is younger, has no outcome yet, or that a running
+-- campaign still needs: its outcome was not followed, or its person has a further step to come. Lifetime counters stay.
 -- Returns how many left, and for how many milliseconds the log's lock was held; nothing when it is another one's turn.
 create function delivery.trim_log(p_owner text, p_campaign bigint, p_keep interval, p_most int)
 returns table (rows_left bigint, held_ms double precision)
@@ -46,6 +46,7 @@ declare
     v_held timestamptz;
     v_first bigint;
     v_next bigint;
+    v_followed bigint;
     v_has_due boolean;
 begin
     if not delivery.claim_retention(p_owner) then
@@ -56,11 +57,15 @@ begin
     v_held := clock_timestamp();
     select k.first_position, least(k.last_position + 1, k.first_position + p_most) into v_first, v_next
       from delivery.campaign_counters k where k.campaign_id = p_campaign;
+    -- In this order: what follows from an outcome is due in the transaction that says it was followed.
+    v_followed := (select r.followed_revision from dispatch.runs r
+                    where r.campaign_id = p_campaign and r.finished_at is null
+                      and exists (select from control.steps s where s.campaign_id = p_campaign));
     v_has_due := p_campaign > 0 and exists (select from dispatch.due d where d.campaign_id = p_campaign);
     v_next := coalesce(
         (select m.position from delivery.messages m
           where m.campaign_id = p_campaign and m.position >= v_first and m.position < v_next
-            and (m.created_at >= now() - p_keep or m.rank < 2
+            and (m.created_at >= now() - p_keep or m.rank < 2 or m.revision > v_followed
                  or (v_has_due and exists (select from dispatch.due d
                                             where d.campaign_id = p_campaign and d.contact_id = m.sender_id)))
           order by m.position limit 1), v_next);
@@ -79,6 +84,10 @@ begin
           from counted c where k.campaign_id = p_campaign and c.rows > 0
     )
     select c.rows into rows_left from counted c;
+    -- A send goes with the last of its messages.
+    delete from delivery.sends s where s.place = p_campaign and s.last_position < v_next;
+    -- Of a send whose messages have all left nothing is shown any more.
+    delete from delivery.sends s where s.place = p_campaign and s.last_position < v_next;
     -- Nothing shows a rate of hours ago; who is still being written to forgets them by himself.
     delete from delivery.minute_counters c
      where c.campaign_id = p_campaign and c.minute < clock_timestamp() - interval '3 hours';
@@ -91,4 +100,5 @@ revoke execute on function delivery.claim_retention, delivery.old_logs, delivery
 grant execute on function delivery.claim_retention, delivery.old_logs, delivery.trim_log to relaygram_log_writer;
 grant select, update on delivery.retention to relaygram_log_writer;
 grant usage on schema dispatch to relaygram_log_writer;
-grant select on dispatch.due to relaygram_log_writer;
+grant select on dispatch.due, dispatch.runs to relaygram_log_writer;
+grant select on control.steps to relaygram_log_writer;
