@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from relaygram_api.adapters import pg_channel_logs
+from relaygram_api.adapters.pg_workspace import sql
 from tests.api.channel_calls import ago, ids, logs, of_channel, three_messages, violations
 from tests.api.log_rows import write_log
 from tests.api.support import Api
@@ -129,3 +130,30 @@ async def test_a_rare_value_is_found_page_by_page_in_bounded_looks(api: Api) -> 
     same = [of_channel(api, "dense", sender="rare", queued_at=ago(minutes=1)) for _ in range(23)]
     await write_log(api, same)
     assert await ids(api, "dense", sender="rare", limit=1000) == sorted(str(one["job_id"]) for one in same)
+
+
+@pytest.mark.parametrize(
+    ("statement", "index"),
+    [("channel_log", "messages_of_channel"), ("channel_log_ended", "messages_of_channel_failed")],
+)
+async def test_every_bound_of_time_bounds_the_index_scan_also_under_row_level_security(
+    api: Api, statement: str, index: str
+) -> None:
+    # With a plan that fits all parameters, as it is used after some executions. What the security's own condition must
+    # come before (anything that might tell of rows, for the planner: coalesce) would read all rows up to the bound.
+    types = "bigint, text, timestamptz, timestamptz, timestamptz, uuid, bigint, bigint, text[], text[], bigint[], text,"
+    given = (
+        "1, 'telegram', null, now(), now(), null, 51, 5000, null, null, null, null, null, null, null, null, null, null"
+    )
+    async with api.parts.database.workspace(api.workspace_id) as connection:
+        await connection.execute("set local plan_cache_mode = force_generic_plan; set local enable_seqscan = off")
+        await connection.execute("set local enable_bitmapscan = off; set local enable_sort = off")
+        await connection.execute(
+            f"prepare tried ({types} text, text[], text[], text[], text[], text[]) as {sql[statement]}"
+        )
+        plan = "\n".join(line[0] for line in await connection.fetch(f"explain execute tried ({given})"))
+        await connection.execute("deallocate tried")
+    assert f"Index Scan using {index} on messages" in plan
+    (bounds,) = (line for line in plan.splitlines() if "Index Cond" in line)
+    assert bounds.count("queued_at") == 3
+    assert "Sort" not in plan

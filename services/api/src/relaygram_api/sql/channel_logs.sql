@@ -19,8 +19,8 @@ select * from (
           from delivery.messages
          where workspace_id = $1 and channel = $2
            and queued_at > greatest($3::timestamptz, now() - interval '48 hours')
-           and queued_at < coalesce($4::timestamptz, 'infinity')
-           and queued_at <= coalesce($5::timestamptz, 'infinity')
+           and queued_at < least($4::timestamptz, 'infinity')
+           and queued_at <= least($5::timestamptz, 'infinity')
            and ($5::timestamptz is null or queued_at < $5 or job_id > $6::uuid)
          order by queued_at desc, job_id limit $8::bigint) looked_at) judged
  where fits or nth = $8
@@ -44,8 +44,8 @@ select * from (
           from delivery.messages
          where workspace_id = $1 and channel = $2
            and queued_at > greatest($3::timestamptz, now() - interval '48 hours')
-           and queued_at < coalesce($4::timestamptz, 'infinity')
-           and queued_at <= coalesce($5::timestamptz, 'infinity')
+           and queued_at < least($4::timestamptz, 'infinity')
+           and queued_at <= least($5::timestamptz, 'infinity')
            and ($5::timestamptz is null or queued_at < $5 or job_id > $6::uuid)
            and rank in (2, 3)
          order by queued_at desc, job_id limit $8::bigint) looked_at) judged
@@ -63,8 +63,8 @@ select *, 0 as nth, true as fits from (
            and job_id = any ($19::uuid[])
            and workspace_id = $1 and channel = $2
            and queued_at > greatest($3::timestamptz, now() - interval '48 hours')
-           and queued_at < coalesce($4::timestamptz, 'infinity')
-           and queued_at <= coalesce($5::timestamptz, 'infinity')
+           and queued_at < least($4::timestamptz, 'infinity')
+           and queued_at <= least($5::timestamptz, 'infinity')
            and ($5::timestamptz is null or queued_at < $5 or job_id > $6::uuid)) named
  where ($9::text[] is null or sender = any ($9))
            and ($10::text[] is null or destination = any ($10))
