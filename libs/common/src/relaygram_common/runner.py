@@ -6,6 +6,7 @@ JetStream. A service that limps along with a dead loop would look healthy and do
 
 import asyncio
 import contextlib
+import gc
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -22,6 +23,7 @@ from relaygram_common.settings import ServiceSettings
 from relaygram_common.tasks import cancel_and_wait
 
 log = structlog.get_logger(__name__)
+_OBJECTS_BEFORE_COLLECTION = 50_000
 Settings = TypeVar("Settings", bound=ServiceSettings)
 
 
@@ -79,6 +81,7 @@ async def _main(name: str, settings: Settings, build: Build[Settings]) -> int:
         loop.add_signal_handler(number, runtime.stopping.set)
     try:
         async with _health_page(settings, runtime), build(settings, runtime):
+            _collect_seldom()
             runtime.health.started = True
             log.info("service.ready", instance=settings.instance)
             await runtime.stopping.wait()
@@ -91,6 +94,14 @@ async def _main(name: str, settings: Settings, build: Build[Settings]) -> int:
     finally:
         await runtime.cancel_tasks()
     return 0 if runtime.failure is None else 1
+
+
+def _collect_seldom() -> None:
+    """What was made until now stays; of what is made from now on nearly all goes without the garbage collector, which
+    by default looks at it after each 700 objects: a fifth of the log-writer's work."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_OBJECTS_BEFORE_COLLECTION, 20, 100)
 
 
 @contextlib.asynccontextmanager

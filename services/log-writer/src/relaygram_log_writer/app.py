@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from relaygram_common.database.pool import EVERY_WORKSPACE, close_pool, create_pool
 from relaygram_common.jetstream.connection import Reconnects, connect, make_broker
+from relaygram_common.jetstream.lazy_headers import read_headers_lazily
 from relaygram_common.jetstream.publisher import WindowPublisher
 from relaygram_common.jetstream.pull import PullSubscription
 from relaygram_common.runner import Runtime
@@ -18,6 +19,9 @@ from relaygram_log_writer.receipts import ReceiptTaker
 from relaygram_log_writer.retention import Retention
 from relaygram_log_writer.settings import LogWriterSettings
 from relaygram_log_writer.writer import LogWriter
+
+# While PostgreSQL writes one, the next one is decoded and on its way there; the log's lock lets one in after the other.
+_BATCHES_AT_ONCE = 2
 
 
 @asynccontextmanager
@@ -36,6 +40,7 @@ async def build(settings: LogWriterSettings, runtime: Runtime) -> AsyncIterator[
         await broker.stop()
         await close_pool(pool)
         raise
+    read_headers_lazily(client)
     publisher = WindowPublisher(client)
     events = PullSubscription(client, stream=DELIVERY_EVENTS, consumer=LOG_WRITER)
     receipts = PullSubscription(client, stream=RECEIPTS, consumer=LOG_WRITER)
@@ -55,7 +60,8 @@ async def build(settings: LogWriterSettings, runtime: Runtime) -> AsyncIterator[
         retry_cap_seconds=cap,
     )
     taker = ReceiptTaker(client, receipts, publisher, pg_receipts, batch_size=MARKED_AT_ONCE, retry_cap_seconds=cap)
-    loops = [runtime.spawn(writer.run(), name="log-writer"), runtime.spawn(taker.run(), name="receipts")]
+    loops = [runtime.spawn(taker.run(), name="receipts")]
+    loops += [runtime.spawn(writer.run(), name="log-writer") for _ in range(_BATCHES_AT_ONCE)]
     if settings.log_retention_days:
         keeper = Retention(PgRetention(pool, owner=settings.instance), keep=timedelta(days=settings.log_retention_days))
         loops.append(runtime.spawn(keeper.run(), name="retention"))

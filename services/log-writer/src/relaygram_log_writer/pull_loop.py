@@ -14,6 +14,7 @@ from nats.errors import Error as NatsError
 from relaygram_common.backoff import backoff_seconds
 from relaygram_common.contracts.doorbells import LogChanged
 from relaygram_common.database.pool import TRANSIENT_ERRORS
+from relaygram_common.jetstream.acks import ack_unheard
 from relaygram_common.jetstream.publisher import PublishError
 from relaygram_common.jetstream.pull import PullSubscription
 
@@ -65,8 +66,7 @@ class PullLoop(ABC):
 
     async def _acknowledge(self, messages: Sequence[Msg], revisions: Mapping[int, int]) -> None:
         """Tell the stream that it is done, and who watches these campaigns that there is something new."""
-        for message in messages:
-            await self._client.publish(message.reply, b"+ACK")
+        await ack_unheard(self._client, messages)
         for campaign_id, revision in revisions.items():
             if campaign_id <= 0:
                 continue  # nobody watches what belongs to no campaign

@@ -1,8 +1,11 @@
 """Answers to a delivered message."""
 
+from collections.abc import Sequence
+
 import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import ConnectionClosedError
 
 from relaygram_common.jetstream.publisher import Outgoing, WindowPublisher
 
@@ -10,6 +13,15 @@ from relaygram_common.jetstream.publisher import Outgoing, WindowPublisher
 async def ack_all(publisher: WindowPublisher, messages: list[Msg]) -> None:
     """Acknowledge and wait until the server has noted it (`ack_sync`, windowed). Raises PublishError."""
     await publisher.publish([Outgoing(message.reply, b"+ACK") for message in messages])
+
+
+async def ack_unheard(client: Client, messages: Sequence[Msg]) -> None:
+    """Acknowledge, in one piece: by `publish` each acknowledgement costs as much as a message. Those that are lost let
+    their messages come again."""
+    if client.is_closed:
+        raise ConnectionClosedError
+    await client._send_command(b"".join([b"PUB %b 4\r\n+ACK\r\n" % message.reply.encode() for message in messages]))
+    await client._flush_pending()
 
 
 async def nak(client: Client, message: Msg, *, delay_seconds: float = 0.0) -> None:

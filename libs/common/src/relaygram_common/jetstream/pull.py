@@ -84,8 +84,9 @@ class PullSubscription:
             return
 
     async def _on_message(self, message: Msg) -> None:
-        status = message.headers.get("Status") if message.headers else None
-        if status is not None and not message.reply:
+        # A message of the stream has a reply subject; its headers are nothing to us.
+        status = message.headers.get("Status") if not message.reply and message.headers else None
+        if status is not None:
             # 404 no messages, 408 expired, 409 consumer gone or limits, 503 no such consumer: the pull has ended.
             if status != "100":
                 self.last_status = status
