@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import os
 import re
 import sys
@@ -9,7 +10,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -183,6 +184,33 @@ async def test_the_pages_program_publishes_by_itself(api: Api, outside: Bench, p
     # The same event by the other way changes nothing.
     await written(api, outside, given("delivered", job_id=job, occurred_at=row["sent_at"].isoformat()))
     assert (await row_of(api, outside, job))["revision"] == row["revision"]
+
+
+async def test_who_is_erased_by_phone_leaves_the_rows_of_other_channels(api: Api, outside: Bench) -> None:
+    kept = [whole(channel="erased", destination=to) for to in ("@ann_one", "+4915112345699")]
+    gone = [whole(channel="erased", destination=to) for to in ("+4915112345688", "4915112345688", "004915112345688")]
+    await written(api, outside, *kept, *gone)
+    done = await api.data("POST", "/people/erase", json={"phone": "+49 151 12345688", "handle": "@ann_one"})
+    assert done["messages"] == 3
+    # What is told of them later is not kept either.
+    await written(api, outside, *({**event, "state": "read"} for event in gone))
+    rows = [await row_of(api, outside, event["job_id"]) for event in gone]
+    assert {(row["state"], row["destination"], row["body"]) for row in rows} == {("read", None, None)}
+    rows = [await row_of(api, outside, event["job_id"]) for event in kept]
+    assert [row["destination"] for row in rows] == ["@ann_one", "+4915112345699"]
+
+
+async def test_a_bridge_that_publishes_too_long_an_address_holds_up_nobody(api: Api, outside: Bench) -> None:
+    job, good = uuid4(), uuid4()
+    subject = f"delivery.event.{api.workspace_id}.sms.sent.0"
+    for one, destination in ((job, "".join(map(chr, range(300, 9000)))), (good, "+4915112345600")):
+        event = given(job_id=str(one), event_id=str(one), campaign_id=None, workspace_id=api.workspace_id)
+        body = json.dumps({**event, "destination": destination})
+        await outside.client.jetstream().publish(subject, body.encode())
+    await outside.drained()
+    long, short = await row_of(api, outside, str(job)), await row_of(api, outside, str(good))
+    assert (long["destination"], long["error_code"]) == (None, "LOG_INCOMPLETE")
+    assert (short["destination"], short["error_code"]) == ("+4915112345600", None)
 
 
 async def test_the_campaign_api_shows_campaigns_only(api: Api, outside: Bench) -> None:

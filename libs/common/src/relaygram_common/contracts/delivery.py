@@ -44,21 +44,21 @@ class DeliveryEvent(BaseModel):
     account_id: int | None = Field(default=None, ge=1, le=MAX_ID)
     sender_id: int | None = Field(default=None, ge=1, le=MAX_ID)
     run_id: int | None = Field(default=None, ge=1, le=MAX_ID)
-    sender: str | None = None
-    destination: str | None = None
+    sender: str | None = Field(default=None, max_length=255)
+    destination: str | None = Field(default=None, max_length=255)
     step: int | None = Field(default=None, ge=0, le=2**31 - 1)
     follow_up: int | None = Field(default=None, ge=0, le=2**31 - 1)  # which of the step's follow-ups
     trigger: Trigger | None = None
     body: str | None = None
-    content_type: str | None = None
+    content_type: str | None = Field(default=None, max_length=100)
     queued_at: AwareDatetime | None = None
     recipient_id: int | None = Field(default=None, ge=1, le=MAX_ID)  # the person's Telegram id, once it is known
     telegram_message_id: int | None = Field(default=None, ge=-MAX_ID, le=MAX_ID)
     triggered_by_message_id: int | None = Field(default=None, ge=-MAX_ID, le=MAX_ID)
     error: DeliveryError | None = None
-    reference: str | None = None
-    entity_id: str | None = None
-    application_id: str | None = None
+    reference: str | None = Field(default=None, max_length=255)
+    entity_id: str | None = Field(default=None, max_length=255)
+    application_id: str | None = Field(default=None, max_length=255)
     price: dict[str, Any] | None = None
 
     @model_validator(mode="after")

@@ -79,12 +79,12 @@ async def erase_some(
     await connection.execute(sql["erase_former_contacts"], *_columns(former))
     jobs = [job_id("broadcast", campaign, contact) for campaign, contact in zip(*both, strict=True)]
     jobs += [row["job_id"] for row in await connection.fetch(sql["jobs_under_way"], *both)]
-    await _erase_messages(connection, erased, *both, destinations=[], jobs=jobs)
+    await _erase_messages(connection, erased, *both, jobs=jobs)
     return True
 
 
 async def erase_outside_campaigns(connection: Connection, workspace_id: int, person: Person, erased: Erased) -> None:
-    """Test sends, and what the log has of this person without a campaign."""
+    """Test sends, and what the log has of this person without a campaign, on other channels too."""
     await connection.execute(sql["hold_test_admissions"], workspace_id, *_addresses(person))
     tests = await connection.fetch(sql["erase_test_sends"], workspace_id, *_addresses(person))
     await _erase_messages(
@@ -93,6 +93,7 @@ async def erase_outside_campaigns(connection: Connection, workspace_id: int, per
         [0] * len(tests),
         [row["id"] for row in tests],
         destinations=person.destinations(),
+        phones=person.phone_destinations(),
         jobs=[row["job_id"] for row in tests],
     )
 
@@ -103,10 +104,11 @@ async def _erase_messages(
     campaigns: Sequence[int],
     contacts: Sequence[int],
     *,
-    destinations: Sequence[str],
+    destinations: Sequence[str] = (),
+    phones: Sequence[str] = (),
     jobs: Sequence[UUID],
 ) -> None:
-    messages = await connection.fetch(sql["erase_messages"], campaigns, contacts, destinations)
+    messages = await connection.fetch(sql["erase_messages"], campaigns, contacts, destinations, phones)
     erased.messages += len(messages)
     everything = [*jobs, *(row["job_id"] for row in messages)]
     erased.ledger_entries += await connection.fetchval(sql["erase_sends"], everything)

@@ -56,6 +56,10 @@ class Person:
         digits = [re.sub("[^0-9]", "", phone) for phone in self.phones.values() if phone]
         return [written for one in digits for written in (one, f"00{one}")]
 
+    def phone_destinations(self) -> list[str]:
+        """As gateways of other channels write phones."""
+        return [written for one in self.phone_digits() for written in (one, f"+{one}") if not written.startswith("+00")]
+
     def packed(self) -> dict[str, Any]:
         """For JSON, to be sealed."""
         phones = [[phone_hash.hex(), phone] for phone_hash, phone in self.phones.items()]

@@ -108,7 +108,7 @@ with gone as (
 select id, job_id from gone
 
 -- name: erase_messages
-select e as job_id from delivery.erase_messages($1, $2, $3) e
+select e as job_id from delivery.erase_messages($1, $2, $3, $4) e
 
 -- name: erase_sends
 select telegram.erase_sends($1)

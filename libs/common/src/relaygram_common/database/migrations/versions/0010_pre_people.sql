@@ -189,10 +189,12 @@ language sql security definer set search_path = pg_catalog as $$
 $$;
 
 -- The log's texts and addresses: of these contacts of these campaigns, pair by pair (campaign 0: test sends), and of what
--- was sent outside of campaigns to these destinations. Rows stay, and take a new revision, so that feeds show the change.
+-- was sent outside of campaigns to these destinations, and on other channels (below 0) to these phones: a name there may be
+-- anybody's. Rows stay, and take a new revision, so that feeds show the change.
 -- Who is erased has no receipts any more. Returns their jobs. (A few rows of a large table, whose statistics may be those of an empty one: probes only.)
-create index messages_outside_campaigns on delivery.messages (workspace_id, destination) where campaign_id = 0;
-create function delivery.erase_messages(p_campaigns bigint[], p_contacts bigint[], p_destinations text[])
+create index messages_outside_campaigns on delivery.messages (workspace_id, destination) where campaign_id <= 0;
+create function delivery.erase_messages(
+    p_campaigns bigint[], p_contacts bigint[], p_destinations text[], p_phones text[] default '{}')
 returns setof uuid
 language plpgsql security definer set search_path = pg_catalog
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
@@ -214,6 +216,10 @@ begin
         select m.campaign_id, m.job_id, m.id from delivery.messages m
          where m.campaign_id = 0 and m.workspace_id = control.workspace() and m.destination = any (p_destinations)
            and m.erased_at is null
+        union
+        select m.campaign_id, m.job_id, m.id from delivery.messages m
+         where m.campaign_id <= 0 and m.campaign_id = -control.workspace() and m.workspace_id = control.workspace()
+           and m.destination = any (p_phones) and m.erased_at is null
     ), numbered as (
         select f.campaign_id, f.job_id, row_number() over (order by f.id) as nth from found f
     ), erased as (
