@@ -5,6 +5,7 @@ import os
 import re
 import sys
 import textwrap
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ import pytest
 from relaygram_client import Relaygram
 from relaygram_local_stack.servers import NatsServer
 from tests.api.log_rows import row, write_log
-from tests.api.served import served_api
-from tests.api.support import Api, running_api
+from tests.api.served import Process, served_api
+from tests.api.support import Api
 from tests.support.servers import Database
 
 ROOT = Path(__file__).parents[2]
@@ -23,29 +24,36 @@ PAGE = (ROOT / "docs" / "client.md").read_text(encoding="utf-8")
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-async def test_the_readmes_program_runs(database: Database, provisioned_nats: NatsServer, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+async def process(database: Database, provisioned_nats: NatsServer) -> AsyncIterator[Process]:
+    """An api with sockets: a live stream never ends without them."""
+    async with served_api(database, provisioned_nats.url) as running:
+        yield running
+
+
+async def test_the_readmes_program_runs(process: Process, api: Api, tmp_path: Path) -> None:
     (program,) = _BLOCK.findall(README)
-    async with (
-        served_api(database, provisioned_nats.url) as process,
-        running_api(database, provisioned_nats.url) as api,
-    ):
-        await api.account()
-        env = {**os.environ, "RELAYGRAM_API_URL": process.url, "RELAYGRAM_API_TOKEN": process.token}
-        running = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", program, env=env, cwd=tmp_path, stdout=-1, stderr=-1
-        )
-        out, err = await asyncio.wait_for(running.communicate(), 60)
+    await api.account()
+    env = {**os.environ, "RELAYGRAM_API_URL": process.url, "RELAYGRAM_API_TOKEN": process.token}
+    running = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, env=env, cwd=tmp_path, stdout=-1, stderr=-1
+    )
+    out, err = await asyncio.wait_for(running.communicate(), 60)
     assert (running.returncode, err.decode()) == (0, "")
     assert out.decode().splitlines()[0] == "2 accepted, 0 rejected"
 
 
 @pytest.mark.parametrize("block", _BLOCK.findall(PAGE), ids=lambda block: block.splitlines()[0][:40])
-async def test_the_pages_examples_run(relaygram: Relaygram, api: Api, block: str) -> None:
+async def test_the_pages_examples_run(
+    process: Process, api: Api, block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     campaign_id = (await api.campaign())["id"]
     await write_log(api, [row(campaign_id, "sent")])
     names: dict[str, Any] = {}
     exec(f"async def example(relaygram, campaign_id):\n{textwrap.indent(block, '    ')}", names)  # noqa: S102 - ours
-    await asyncio.wait_for(names["example"](relaygram, campaign_id), 30)
+    async with Relaygram(process.url, process.token) as relaygram:
+        await asyncio.wait_for(names["example"](relaygram, campaign_id), 30)
 
 
 def test_the_page_names_every_call() -> None:

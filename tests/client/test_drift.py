@@ -74,6 +74,9 @@ CALLS: dict[str, tuple[Callable[..., Any], ...]] = {
     "list_import_errors": (Imports.errors, Imports.errors_csv),
     "list_logs": (Logs.list,),
     "list_all_logs": (Logs.list_all,),
+    "stream_logs": (Logs.stream,),
+    "create_stream_ticket": (Logs.stream_ticket,),
+    "export_logs": (Logs.export, Logs.export_file),
     "get_campaign_stats": (Campaigns.stats,),
     "preview_campaign": (Campaigns.preview,),
     "test_campaign": (Campaigns.test,),
@@ -87,9 +90,10 @@ CALLS: dict[str, tuple[Callable[..., Any], ...]] = {
     "list_audit": (Audit.list,),
 }
 #: Another spelling of a call that the client has, and pages for people.
-LEFT_OUT = {"patch_campaign", "stream_logs", "create_stream_ticket"}
-#: What Listing does by itself, what the method's name says, and what the client does by itself.
-BY_ITSELF = {"page", "per_page", "cursor", "format", "kind", "Idempotency-Key"}
+LEFT_OUT = {"patch_campaign"}
+#: What Listing does by itself, what the method's name says, what the client does by itself, and what only a browser
+#: needs.
+BY_ITSELF = {"ticket", "page", "per_page", "cursor", "format", "kind", "Idempotency-Key"}
 RENAMED = {"QuietHoursShown": "QuietHours", "FollowUpShown": "FollowUp", "Media": "MediaFile"}
 MODELS: dict[str, type[Shape]] = {
     name: model

@@ -21,13 +21,24 @@ from relaygram_client.errors import (
 from relaygram_client.models.accounts import Limits, TelegramAccount
 from relaygram_client.models.audit import Change
 from relaygram_client.models.campaigns import Campaign, QuietHours
+from relaygram_client.models.channel_logs import (
+    ChannelContent,
+    ChannelCursor,
+    ChannelError,
+    ChannelLog,
+    ChannelLogRow,
+    ChannelPlatform,
+    ChannelPrice,
+    ChannelStatus,
+)
 from relaygram_client.models.contacts import Import, ImportedLineError, Sender
 from relaygram_client.models.delivery_events import RejectedEvent, TakenEvents
 from relaygram_client.models.identity import LoggedIn, Me, NewToken, OwnToken, Token, User, Workspace
-from relaygram_client.models.logs import LogError, LogRow
+from relaygram_client.models.logs import LogError, LogRow, StreamTicket
 from relaygram_client.models.media import MediaFile
 from relaygram_client.models.people import Erasure, Suppressed, Suppression
 from relaygram_client.models.previews import CampaignTest, Preview, PreviewedFor
+from relaygram_client.models.send_logs import SendLog, SendLogSearch
 from relaygram_client.models.stats import CampaignStats, CodeCount, Counts, MinuteCount
 from relaygram_client.models.steps import FollowUp, Step
 from relaygram_client.paging import Listing, Page
@@ -38,6 +49,14 @@ __all__ = [
     "CampaignStats",
     "CampaignTest",
     "Change",
+    "ChannelContent",
+    "ChannelCursor",
+    "ChannelError",
+    "ChannelLog",
+    "ChannelLogRow",
+    "ChannelPlatform",
+    "ChannelPrice",
+    "ChannelStatus",
     "CodeCount",
     "ConflictError",
     "Counts",
@@ -69,8 +88,11 @@ __all__ = [
     "RejectedEvent",
     "Relaygram",
     "RelaygramError",
+    "SendLog",
+    "SendLogSearch",
     "Sender",
     "Step",
+    "StreamTicket",
     "Suppressed",
     "Suppression",
     "TakenEvents",

@@ -8,6 +8,7 @@ import httpx
 from relaygram_client.accounts import Accounts
 from relaygram_client.audit import Audit
 from relaygram_client.campaigns import Campaigns
+from relaygram_client.channel_logs import ChannelLogs
 from relaygram_client.contacts import Contacts
 from relaygram_client.delivery_events import DeliveryEvents
 from relaygram_client.imports import Imports
@@ -15,6 +16,7 @@ from relaygram_client.logs import Logs
 from relaygram_client.media import Media
 from relaygram_client.people import People
 from relaygram_client.retries import RetryPolicy
+from relaygram_client.send_logs import SendLogs
 from relaygram_client.session import Session
 from relaygram_client.suppressions import Suppressions
 from relaygram_client.tokens import Tokens
@@ -53,6 +55,8 @@ class Relaygram:
         self.suppressions = Suppressions(self._transport)
         self.people = People(self._transport)
         self.delivery_events = DeliveryEvents(self._transport)
+        self.channel_logs = ChannelLogs(self._transport)
+        self.send_logs = SendLogs(self._transport)
         self.audit = Audit(self._transport)
 
     @property

@@ -20,6 +20,11 @@ class UploadBrokenError(NoAnswerError):
 class UnexpectedAnswerError(RelaygramError):
     """Something answered that is not Relaygram's API, or not a version that this client understands."""
 
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        #: Of the answer, where its body said nothing that is understood.
+        self.status = status
+
 
 class ImportFailedError(RelaygramError):
     """An import of contacts ended without having taken its file."""
@@ -42,7 +47,7 @@ class ApiError(RelaygramError):
         self.status = status
         self.message = message
         self.code = code
-        #: What is wrong with which field; only with 422.
+        #: What is wrong with which field; only with 422, and 400 of channel logs.
         self.fields: dict[str, list[str]] = {name: list(said) for name, said in (fields or {}).items()}
         self.request_id = request_id
         #: Seconds that the server asks to wait; only with 429 and 503.
@@ -74,7 +79,7 @@ class TooLargeError(ApiError):
 
 
 class InvalidError(ApiError):
-    """422: `fields` says what is wrong with which field."""
+    """422, in channel logs and send logs 400: `fields` says what is wrong with which field."""
 
 
 class RateLimitedError(ApiError):
@@ -86,6 +91,7 @@ class UnavailableError(ApiError):
 
 
 _BY_STATUS: dict[int, type[ApiError]] = {
+    400: InvalidError,
     401: UnauthenticatedError,
     403: ForbiddenError,
     404: NotFoundError,

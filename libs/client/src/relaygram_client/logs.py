@@ -1,12 +1,16 @@
 """The log of a campaign: what became of every message."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
+from pathlib import Path
 from typing import Literal, TypedDict, Unpack
 
-from relaygram_client.models.logs import LogRow
-from relaygram_client.paging import Listing
+from relaygram_client.log_export import ExportFormat, pieces_of_export, write_whole
+from relaygram_client.log_stream import LogStream
+from relaygram_client.models.logs import LogRow, StreamTicket
+from relaygram_client.paging import Listing, one
 from relaygram_client.transport import Transport
 
 _PER_PAGE = 200
@@ -26,11 +30,16 @@ class StateFilter(LastingFilter, total=False):
     code: str | None
 
 
-class LogFilter(StateFilter, total=False):
-    """The same, and since when and in which order."""
+class ExportFilter(StateFilter, total=False):
+    """The same, and since when."""
 
     since: datetime | str | None
     since_id: int | None
+
+
+class LogFilter(ExportFilter, total=False):
+    """The same, and in which order."""
+
     order: Literal["asc", "desc"]
     changed_since: int | None
 
@@ -56,6 +65,56 @@ class Logs:
         """Every message of every campaign, also of deleted ones; page by cursor only."""
         query = {**wanted, "since": since, "order": order}
         return Listing(self._transport, "/logs", LogRow, query, per_page=_PER_PAGE)
+
+    def stream(
+        self,
+        campaign_id: int,
+        *,
+        changed_since: int | None = None,
+        silence_seconds: float = 45.0,
+        longest_outage_seconds: float = 300.0,
+    ) -> AsyncGenerator[LogRow, None]:
+        """Rows the moment they are made and whenever they change, for ever; from now on, or after a `revision`.
+
+        It comes back by itself when the connection breaks or is silent for `silence_seconds` (three of the server's
+        heartbeats), goes on where it was, tells no change twice and leaves none out: a row that changed twice
+        meanwhile comes once, as it is. It raises what keeps it from coming back, at the latest after
+        `longest_outage_seconds`.
+        """
+        return LogStream(
+            self._transport,
+            campaign_id,
+            changed_since=changed_since,
+            silence_seconds=silence_seconds,
+            longest_outage_seconds=longest_outage_seconds,
+        ).rows()
+
+    async def stream_ticket(self, campaign_id: int) -> StreamTicket:
+        """Lets a browser, whose EventSource can not send a token, open this stream: once, within a minute."""
+        return one(StreamTicket, await self._transport.call("POST", f"/campaigns/{campaign_id}/logs/stream-ticket"))
+
+    def export(
+        self, campaign_id: int, *, format: ExportFormat = "csv", gzip: bool = False, **wanted: Unpack[ExportFilter]
+    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """All rows that are there now as one file, in pieces: `async with … as pieces: async for piece in pieces`.
+
+        With `gzip` the pieces are compressed (csv and ndjson). An export that breaks off raises NoAnswerError.
+        """
+        return pieces_of_export(self._transport, campaign_id, format=format, gzip=gzip, wanted=wanted)
+
+    async def export_file(
+        self,
+        campaign_id: int,
+        path: Path | str,
+        *,
+        format: ExportFormat = "csv",
+        gzip: bool = False,
+        on_piece: Callable[[bytes], None] | None = None,
+        **wanted: Unpack[ExportFilter],
+    ) -> None:
+        """The same into a file, which is there only when it is whole. `on_piece` is called with each piece written."""
+        async with self.export(campaign_id, format=format, gzip=gzip, **wanted) as pieces:
+            await write_whole(Path(path), pieces, on_piece)
 
     async def tail(
         self, campaign_id: int, *, since_id: int = 0, poll_seconds: float = 1.0, **wanted: Unpack[LastingFilter]

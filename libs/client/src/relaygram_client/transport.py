@@ -11,14 +11,13 @@ from typing import Any
 
 import httpx
 
-from relaygram_client.errors import ApiError, NoAnswerError, UnexpectedAnswerError, error_class
+from relaygram_client.answers import NEVER_SENT, as_error, no_answer, parsed
 from relaygram_client.retries import RetryPolicy, retry_after_seconds
 
 PREFIX = "/api/v1"
 _REPEATABLE_METHODS = frozenset({"GET", "PUT", "DELETE"})
 # The first request with this key is still under way: its answer will be there soon.
 _STILL_RUNNING = "idempotency_key_in_use"
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _CONNECT_SECONDS = 5.0
 
 Query = Mapping[str, Any]
@@ -40,7 +39,7 @@ class Transport:
     ) -> None:
         self.token = token
         self.url = checked_url(url)
-        self._retries = retries
+        self.retries = retries
         self._http = httpx.AsyncClient(
             base_url=self.url,
             timeout=httpx.Timeout(timeout_seconds, connect=min(_CONNECT_SECONDS, timeout_seconds)),
@@ -55,15 +54,28 @@ class Transport:
         await self._http.aclose()
 
     async def call(
-        self, method: str, path: str, *, query: Query | None = None, json: Any = None, if_match: str | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query | None = None,
+        json: Any = None,
+        if_match: str | None = None,
+        prefix: str = PREFIX,
     ) -> Any:
         """The parsed JSON of the answer; None when it has no body. A POST gets an Idempotency-Key of its own."""
         headers = {"Idempotency-Key": str(uuid.uuid4())} if method == "POST" else {}
         if if_match is not None:
             headers["If-Match"] = if_match
         # A change on a condition is not repeated without a key: having happened, it would no longer meet it.
-        repeatable = if_match is None or method == "POST"
-        return parsed(await self._attempts(method, path, headers, query=query, json=json, repeatable=repeatable))
+        repeatable = method == "POST" or (if_match is None and method in _REPEATABLE_METHODS)
+        return parsed(
+            await self._attempts(method, path, headers, query=query, json=json, repeatable=repeatable, prefix=prefix)
+        )
+
+    async def search(self, path: str, *, json: Any, prefix: str) -> Any:
+        """The parsed JSON of a POST that only reads."""
+        return parsed(await self._attempts("POST", path, {}, json=json, repeatable=True, prefix=prefix))
 
     async def read_with_etag(self, path: str) -> tuple[Any, str]:
         """The parsed JSON of a GET, and what to give as `if_match` to change only what was read."""
@@ -77,26 +89,38 @@ class Transport:
     async def upload(self, path: str, body: Body, content_type: str, *, repeatable: bool) -> Any:
         """POST a streamed body; `repeatable`: `body` can be called again, else there is one attempt only."""
         headers = {"Content-Type": content_type, "Idempotency-Key": str(uuid.uuid4())}
-        retries = self._retries if repeatable else RetryPolicy(attempts=1)
+        retries = self.retries if repeatable else RetryPolicy(attempts=1)
         return parsed(await self._attempts("POST", path, headers, body=body, repeatable=repeatable, retries=retries))
 
     @asynccontextmanager
     async def download(self, path: str, *, query: Query | None = None) -> AsyncIterator[AsyncIterator[bytes]]:
         """The body of a GET in pieces."""
-        request = self._request("GET", path, {"Accept": "*/*"}, query=query)
+        async with self.opened(path, {"Accept": "*/*"}, query=query) as response:
+            yield response.aiter_bytes()
+
+    @asynccontextmanager
+    async def opened(
+        self, path: str, headers: Mapping[str, str], *, query: Query | None = None, silence_seconds: float | None = None
+    ) -> AsyncIterator[httpx.Response]:
+        """The answer to a GET, whose body is still to come; one attempt. Raises NoAnswerError in the middle of it too.
+
+        After `silence_seconds` without a byte it is given up.
+        """
+        request = self._request("GET", path, headers, query=query)
+        if silence_seconds is not None:
+            request.extensions["timeout"] = {**request.extensions["timeout"], "read": silence_seconds}
+        response = None
         try:
             response = await self._http.send(request, stream=True)
-        except httpx.TransportError as error:
-            raise _no_answer(self.url, error) from error
-        try:
             if response.status_code != httpx.codes.OK:
                 await response.aread()
-                raise _as_error(response)
-            yield response.aiter_bytes()
+                raise as_error(response)
+            yield response
         except httpx.TransportError as error:
-            raise _no_answer(self.url, error) from error
+            raise no_answer(self.url, error) from error
         finally:
-            await response.aclose()
+            if response is not None:
+                await response.aclose()
 
     async def _attempts(
         self,
@@ -109,27 +133,28 @@ class Transport:
         json: Any = None,
         body: Body | None = None,
         retries: RetryPolicy | None = None,
+        prefix: str = PREFIX,
     ) -> httpx.Response:
-        retries = retries or self._retries
-        repeatable = repeatable and (method in _REPEATABLE_METHODS or "Idempotency-Key" in headers)
+        retries = retries or self.retries
         attempt, maybe_done = 0, False
         while True:
             attempt += 1
-            request = self._request(method, path, headers, query=query, json=json, content=body() if body else None)
+            content = body() if body else None
+            request = self._request(method, path, headers, query=query, json=json, content=content, prefix=prefix)
             try:
                 response = await self._http.send(request)
             except httpx.TransportError as error:
-                sent = not isinstance(error, _NEVER_SENT)
+                sent = not isinstance(error, NEVER_SENT)
                 maybe_done = maybe_done or sent
                 wait = retries.wait_after_failure(sent=sent, attempt=attempt, repeatable=repeatable)
                 if wait is None:
-                    raise _no_answer(self.url, error) from error
+                    raise no_answer(self.url, error) from error
             else:
                 if response.is_success or (method == "DELETE" and maybe_done and response.status_code == 404):
                     return response  # the second: gone by the attempt whose answer was lost
                 wait = _wait_after(response, retries, attempt, repeatable=repeatable)
                 if wait is None:
-                    raise _as_error(response)
+                    raise as_error(response)
                 maybe_done = maybe_done or response.status_code != 429
             await asyncio.sleep(wait)
 
@@ -142,11 +167,12 @@ class Transport:
         query: Query | None = None,
         json: Any = None,
         content: AsyncIterable[bytes] | None = None,
+        prefix: str = PREFIX,
     ) -> httpx.Request:
         authorization = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         given = {name: as_text(value) for name, value in (query or {}).items() if value is not None}
         return self._http.build_request(
-            method, f"{PREFIX}{path}", params=given, json=json, content=content, headers={**authorization, **headers}
+            method, f"{prefix}{path}", params=given, json=json, content=content, headers={**authorization, **headers}
         )
 
 
@@ -161,16 +187,6 @@ def checked_url(url: str) -> str:
     return str(parts).rstrip("/").removesuffix(PREFIX)
 
 
-def parsed(response: httpx.Response) -> Any:
-    """The JSON of an answer, None when it is empty."""
-    if not response.content or response.status_code == 404:
-        return None
-    try:
-        return response.json()
-    except ValueError as error:
-        raise UnexpectedAnswerError(f"{response.url.host} answered something that is not JSON") from error
-
-
 def as_text(value: Any) -> Any:
     """A value of a query as the API reads it."""
     if isinstance(value, datetime):
@@ -178,48 +194,13 @@ def as_text(value: Any) -> Any:
     return value
 
 
-def _as_error(response: httpx.Response) -> Exception:
-    if response.is_redirect:
-        where = response.headers.get("location", "elsewhere")
-        return UnexpectedAnswerError(f"{response.url.host} redirects to {where}: give the address that it leads to")
-    try:
-        content = response.json()
-        message = str(content["message"])
-    except (ValueError, KeyError, TypeError):
-        return UnexpectedAnswerError(
-            f"{response.url.host} answered {response.status_code}, and not as Relaygram's API does"
-        )
-    return error_class(response.status_code)(
-        response.status_code,
-        message,
-        code=str(content.get("code") or ""),
-        fields=content.get("errors"),
-        request_id=str(content.get("request_id") or response.headers.get("x-request-id", "")),
-        retry_after=retry_after_seconds(response.headers.get("retry-after")),
-    )
-
-
 def _wait_after(response: httpx.Response, retries: RetryPolicy, attempt: int, *, repeatable: bool) -> float | None:
     status = response.status_code
-    if status == 409 and repeatable and _code(response) == _STILL_RUNNING:
+    if status == 409 and repeatable and getattr(as_error(response), "code", "") == _STILL_RUNNING:
         status = 503
     return retries.wait_after_answer(
         status, retry_after_seconds(response.headers.get("retry-after")), attempt=attempt, repeatable=repeatable
     )
-
-
-def _code(response: httpx.Response) -> str:
-    error = _as_error(response)
-    return error.code if isinstance(error, ApiError) else ""
-
-
-def _no_answer(url: str, error: httpx.TransportError) -> NoAnswerError:
-    if isinstance(error, httpx.TimeoutException):
-        return NoAnswerError(f"{url} did not answer in time")
-    said = str(error) or type(error).__name__
-    if isinstance(error, _NEVER_SENT):
-        return NoAnswerError(f"{url} can not be reached: {said}")
-    return NoAnswerError(f"{url} closed the connection without an answer: {said}")
 
 
 def _is_this_machine(url: str) -> bool:

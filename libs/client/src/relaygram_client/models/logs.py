@@ -33,3 +33,10 @@ class LogRow(Shape):
     read_at: datetime | None
     replied_at: datetime | None
     job_id: str
+
+
+class StreamTicket(Shape):
+    """Opens one live stream, as `?ticket=`."""
+
+    ticket: str
+    expires_at: datetime
