@@ -19,6 +19,7 @@ _TYPES = {
     "ended_at": "timestamptz", "telegram_message_id": "bigint", "triggered_by_message_id": "bigint",
     "error_code": "text", "error_message": "text", "error_permanent": "boolean", "reference": "text",
     "entity_id": "text", "application_id": "text", "price": "jsonb",
+    "recipient_id": "bigint", "follow_up": "int",
 }  # fmt: skip
 
 

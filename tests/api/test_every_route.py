@@ -38,6 +38,7 @@ async def make_things(api: Api) -> dict[str, Any]:
     file = {"file": ("note.txt", b"hello", "image/png")}
     media = await api.data("POST", "/media", status=201, files=file)
     await api.data("POST", "/suppressions", json={"handle": f"@person_{one}", "reason": "asked us to stop"})
+    sends = await api.client.post("/send-logs/search", json={"find": {"campaign_id": [str(one)]}})
     return {
         "campaign_id": one,
         "account_id": campaign["telegram_account_id"],
@@ -46,6 +47,7 @@ async def make_things(api: Api) -> dict[str, Any]:
         "token_id": int((await api.token_with("*")).partition("|")[0]),
         "job_id": tried["job_id"],
         "media_id": media["id"],
+        "send_id": sends.json()["data"]["send_logs"][0]["_id"],
         "suppression_id": (await api.data("GET", "/suppressions"))[0]["id"],
     }
 

@@ -1,4 +1,4 @@
-"""The seeds' own examples (campaigns, logs), request by request and field by field.
+"""The seeds' own examples (campaigns, logs, send logs), request by request and field by field.
 
 Ids, accounts and moments are this installation's; every other value of an answer is the example's. Fields that are
 ours come in addition, never in place of the seeds'.
@@ -245,3 +245,82 @@ async def test_polling_by_the_largest_id_seen(api: Api) -> None:
         seen += await api.data("GET", path, params={"since_id": since_id})
     await writing
     assert [one["body"] for one in seen] == [str(number) for number in range(60)]
+
+
+SEND_LOG_FIELDS = ["_id", "campaign_id", "message", "triggeredBy", "startDeliveryAt", "destinations"]
+
+
+async def a_send_of_january(api: Api) -> int:
+    """A campaign that was sent to three people in January 2022; its id."""
+    campaign_id: int = (await api.campaign(name="January", body="Happy new year, {{first_name}}"))["id"]
+    at = datetime(2022, 1, 14, 9, 0, tzinfo=UTC)
+    people = ["@jane_doe", "@john_doe", None]  # the last one without a handle
+    rows = [
+        row(campaign_id, "sent", destination=handle, recipient_id=5550199, sent_at=at, queued_at=at)
+        for handle in people
+    ]
+    await write_log(api, rows)
+    return campaign_id
+
+
+async def test_view_a_single_send_log(api: Api) -> None:
+    campaign_id = await a_send_of_january(api)
+    body = {"find": {"campaign_id": [str(campaign_id)]}}
+    (found,) = (await api.client.post("/send-logs/search", json=body)).json()["data"]["send_logs"]
+    counted = await api.client.get(f"/send-logs/{found['_id']}?group_destinations=count")
+    assert counted.status_code == 200
+    assert counted.headers["content-type"] == "application/json"
+    assert counted.json() == {"ok": True, "data": found}
+    listed = await api.client.get(f"/send-logs/{found['_id']}", params={"group_destinations": "list"})
+    assert listed.status_code == 200
+    assert listed.headers["content-type"] == "application/json"
+    people = ["@jane_doe", "@john_doe", "5550199"]  # never a cell number
+    assert listed.json() == {"ok": True, "data": {**found, "destinations": people}}
+
+
+async def test_an_unknown_send_log(api: Api) -> None:
+    answer = await api.client.get("/send-logs/5f5a1d8d2e0e4c6c8c0c0c0c")
+    assert answer.status_code == 404
+    body = answer.json()
+    assert body == {
+        "ok": False,
+        "error": {"code": "resource_not_found", "message": body["error"]["message"]},
+    }
+    assert isinstance(body["error"]["message"], str)
+
+
+async def test_search_for_send_logs(api: Api) -> None:
+    january = {"$gte": "2022-01-01T00:00:00.000Z", "$lte": "2022-01-31T23:59:59.999Z"}
+    example: dict[str, Any] = {
+        "find": {"campaign_id": ["5f5a1d8d2e0e4c6c8c0c0c0c"], "startDeliveryAt": january},
+        "options": {"skip": 0, "limit": 1000},
+    }
+    answer = await api.client.post("/send-logs/search", json=example)
+    # That id is none of ours.
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"ok": True, "data": {"total": 0, "send_logs": [], "parsed": example}},
+    )
+    campaign_id = await a_send_of_january(api)
+    ours = {**example, "find": {**example["find"], "campaign_id": [str(campaign_id)]}}
+    body = (await api.client.post("/send-logs/search", json=ours)).json()
+    (found,) = body["data"]["send_logs"]
+    assert list(found) == SEND_LOG_FIELDS
+    assert body == {
+        "ok": True,
+        "data": {
+            "total": 1,
+            "send_logs": [
+                {
+                    "_id": found["_id"],
+                    "campaign_id": str(campaign_id),
+                    "message": "Happy new year, {{first_name}}",
+                    "triggeredBy": "broadcast",
+                    "startDeliveryAt": "2022-01-14T09:00:00.000Z",
+                    "destinations": 3,
+                }
+            ],
+            "parsed": ours,
+        },
+    }
+    assert isinstance(found["_id"], str)

@@ -103,6 +103,9 @@ insert into delivery.code_counters (campaign_id, code, workspace_id, messages) v
 insert into delivery.minute_counters (campaign_id, minute, workspace_id, sent)
     values ({campaign}, now(), {workspace}, 1);
 insert into delivery.campaign_counters (campaign_id, workspace_id) values ({campaign}, {workspace});
+insert into delivery.sends (workspace_id, campaign_id, place, run_id, step, trigger, follow_up, job_id, started_at,
+    messages, accepted, first_position, last_position, triggered_by, message)
+    values ({workspace}, {campaign}, {campaign}, 1, 0, 'test', -1, gen_random_uuid(), now(), 1, 0, 1, 1, 'test', 'b');
 insert into delivery.messages (campaign_id, job_id, id, position, revision, created_at, workspace_id, channel, state,
     rank, attempt, queued_at)
     values ({campaign}, gen_random_uuid(), {workspace}, 1, 1, now(), {workspace}, 'telegram', 'queued', 0, 0, now());

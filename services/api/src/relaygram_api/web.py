@@ -29,6 +29,7 @@ from relaygram_api.routes import (
     media,
     people,
     previews,
+    send_logs,
     session,
     stats,
     steps,
@@ -76,9 +77,10 @@ def create_app(parts: Parts | None) -> FastAPI:
         log_stream,
         delivery_events,
         audit,
+        channel_logs,
+        send_logs,
     ):
         app.router.routes += noun.router.routes
-        channel_logs,
     app.router.routes += docs.router.routes
     app.router.routes.append(docs.assets())
     if parts is not None:

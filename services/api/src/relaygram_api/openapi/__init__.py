@@ -106,7 +106,7 @@ def _complete(operation: dict[str, Any], route: APIRoute, method: str, schemas: 
     if surface is CAMPAIGN_API:
         error_answers.add_errors(operation, statuses, kinds)
     else:
-        shaped_errors.add_errors(operation, statuses, surface)
+        shaped_errors.add_errors(operation, statuses | ({409} if "POST" in kinds else set()), surface)
 
 
 def _security(operation_id: str, surface: Surface, abilities: list[str]) -> list[dict[str, list[str]]]:

@@ -50,6 +50,18 @@ _ELSEWHERE: Final = {
     "price": {"pricePerMessage": 0.15, "currency": "EUR"},
 }  # fmt: skip
 
+_SEND: Final = {
+    "_id": "12", "campaign_id": "7", "message": "Hey {{first_name|there}}, happy to send pricing over.",
+    "triggeredBy": "broadcast", "startDeliveryAt": "2022-01-14T09:00:00.000Z", "destinations": 512,
+}  # fmt: skip
+_SEND_SEARCH: Final = {
+    "find": {
+        "campaign_id": ["7"],
+        "startDeliveryAt": {"$gte": "2022-01-01T00:00:00.000Z", "$lte": "2022-01-31T23:59:59.999Z"},
+    },
+    "options": {"skip": 0, "limit": 1000},
+}
+
 THINGS: Final[dict[str, Any]] = {
     "Campaign": _CAMPAIGN,
     "LogRow": _LOG_ROW,
@@ -151,6 +163,8 @@ ANSWERS: Final[dict[str, Any]] = {
     "list_telegram_logs": {"results": [_CHANNEL_ROW], "cursor": {"limit": 50, "nextCursor": None}},
     "list_messenger_logs": {"results": [_ELSEWHERE]},
     "list_instagram_logs": {"results": [_ELSEWHERE]},
+    "get_send_log": {"ok": True, "data": _SEND},
+    "search_send_logs": {"ok": True, "data": {"total": 1, "send_logs": [_SEND], "parsed": _SEND_SEARCH}},
     "create_campaign": _MADE,
     "test_campaign": {**THINGS["CampaignTest"], "status": "queued", "telegram_message_id": None, "sent_at": None},
     "pause_campaign": {**_CAMPAIGN, "status": "paused", "status_reason": "user"},
@@ -192,6 +206,7 @@ REQUESTS: Final[dict[str, Any]] = {
         ]
     },
     "Credential": {"phone": "+4915112345678"},
+    "SendLogSearch": _SEND_SEARCH,
     "CampaignChange": {"trigger_keyword": "price"},
     "DeliveryEventsGiven": {
         "events": [

@@ -144,6 +144,27 @@ _CHANNEL_LOGS: Final = {
     "ChannelContent.text": "The text as the person got it.",
     "ChannelContent.type": "`TEXT`, `IMAGE`, `FILE`, or what another channel's gateway calls it.",
 }
+_SEND_LOGS: Final = {
+    "_id": "Names the send for ever.",
+    "SendLog.campaign_id": "The campaign whose send it was, or whose test.",
+    "SendLog.message": "The template as it stood when the send began.",
+    "triggeredBy": "Why it was sent; `schedule`: a broadcast that its schedule started.",
+    "SendLog.startDeliveryAt": "When the first of its messages was made.",
+    "destinations": "The people whose message Telegram accepted: how many, or with `group_destinations=list` their "
+    "handles or Telegram ids.",
+    "ok": "Whether it worked.",
+    "SendLogsFound.total": "How many there are in all.",
+    "send_logs": "Those asked for, in the order they began; of equal ones by `_id`.",
+    "parsed": "The search as it was understood, with defaults filled in.",
+    "find": "Which sends.",
+    "options": "Which of those found.",
+    "SendLogFind.campaign_id": "Of these campaigns only.",
+    "SendLogFind.startDeliveryAt": "Begun in this time only.",
+    "$gte": "Not before this.",
+    "$lte": "Not after this.",
+    "skip": "How many to leave out at the beginning.",
+    "SendLogOptions.limit": "How many at most.",
+}
 _IDENTITY: Final = {
     "id": "Names it for ever.",
     "name": "For people.",
@@ -178,4 +199,13 @@ _LISTS: Final = {
     "campaign_id": "The campaign's `id`.",
     "created_at": "When it was made.",
 }
-TEXTS: Final[dict[str, str]] = {**_LISTS, **_IDENTITY, **_LOGS, **_CHANNEL_LOGS, **_ACCOUNTS, **_PEOPLE, **_CAMPAIGNS}
+TEXTS: Final[dict[str, str]] = {
+    **_LISTS,
+    **_IDENTITY,
+    **_LOGS,
+    **_CHANNEL_LOGS,
+    **_SEND_LOGS,
+    **_ACCOUNTS,
+    **_PEOPLE,
+    **_CAMPAIGNS,
+}

@@ -52,6 +52,11 @@ TAGS = (
         "The same messages, and those that other channels' gateways report, as clients of messaging providers know "
         "them: of the last 48 hours, newest first, with their own errors. `GET /{channel}/1/logs` for any channel.",
     ),
+    (
+        "Send logs",
+        "Past sends: one for each step and follow-up of a campaign, from when it was started, and for each test; with "
+        "the template, and to how many people or to whom. They have their own answers and errors.",
+    ),
     ("Audit", "Who changed what, and when."),
 )
 ANSWERS = {

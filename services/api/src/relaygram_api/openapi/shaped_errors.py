@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from relaygram_api.errors import ApiError, invalid
 from relaygram_api.openapi.headers import RATE_LIMIT, REQUEST_ID, references
-from relaygram_api.surfaces import CHANNEL_LOGS, Surface, SurfaceName
+from relaygram_api.surfaces import CHANNEL_LOGS, SEND_LOGS, Surface, SurfaceName, send_logs
 
 _REQUEST_ID: Final = "5f0c9a4be8d14c7e9a31b2c4"
 _MEANINGS: Final = {
@@ -13,6 +13,8 @@ _MEANINGS: Final = {
     401: "No token, or one that is unknown, expired or revoked.",
     403: "The token lacks the ability.",
     404: "Unknown, or another workspace's.",
+    408: "The body stood still for too long.",
+    409: "The first request with this Idempotency-Key is still at work.",
     413: "The body is too large.",
     415: "The body is of another media type.",
     429: "Too many requests; `Retry-After` says when to try again.",
@@ -23,6 +25,8 @@ _TOLD: Final = {
     401: "Unauthenticated.",
     403: "This token lacks the ability logs:read.",
     404: "There is nothing at this address.",
+    408: "The body stood still for too long and was given up.",
+    409: "The first request with this Idempotency-Key is still at work.",
     413: "The body is larger than 1048576 bytes.",
     415: "The body must be application/json.",
     429: "Too many requests: this workspace's rate limit is reached.",
@@ -53,11 +57,31 @@ _CHANNEL_LOG_ERROR: Final[dict[str, Any]] = {
         "resources": _list_of("Pages that tell more.", name="What it is called.", url="Where it is."),
     },
 }
+_SEND_LOG_ERROR: Final[dict[str, Any]] = {
+    "type": "object",
+    "description": "What went wrong.",
+    "required": ["ok", "error"],
+    "additionalProperties": False,
+    "properties": {
+        "ok": {"type": "boolean", "const": False, "description": "Whether it worked."},
+        "error": {
+            "type": "object",
+            "description": "What went wrong.",
+            "required": ["code", "message"],
+            "additionalProperties": False,
+            "properties": {
+                "code": {**_TEXT, "enum": send_logs.CODES, "description": "A stable word for programs."},
+                "message": {**_TEXT, "description": "For people."},
+            },
+        },
+    },
+}
 # Of each surface the name of its error's schema, the schema, and the parameter that is wrong in its example.
 _SHAPES: Final[dict[SurfaceName, tuple[str, dict[str, Any], str, str]]] = {
     CHANNEL_LOGS.name: (
         "ChannelLogError", _CHANNEL_LOG_ERROR, "limit", "should be less than or equal to 1000",
     ),
+    SEND_LOGS.name: ("SendLogError", _SEND_LOG_ERROR, "options.limit", "should be less than or equal to 1000"),
 }  # fmt: skip
 
 

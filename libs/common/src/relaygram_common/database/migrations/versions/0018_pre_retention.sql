@@ -86,8 +86,6 @@ begin
     select c.rows into rows_left from counted c;
     -- A send goes with the last of its messages.
     delete from delivery.sends s where s.place = p_campaign and s.last_position < v_next;
-    -- Of a send whose messages have all left nothing is shown any more.
-    delete from delivery.sends s where s.place = p_campaign and s.last_position < v_next;
     -- Nothing shows a rate of hours ago; who is still being written to forgets them by himself.
     delete from delivery.minute_counters c
      where c.campaign_id = p_campaign and c.minute < clock_timestamp() - interval '3 hours';
