@@ -30,7 +30,11 @@ _BOUNDED = ("--generation-deterministic", "--max-examples", "8", "--no-shrink")
 
 @pytest.fixture(scope="module")
 async def target(database: Database, provisioned_nats: NatsServer) -> AsyncIterator[Process]:
-    limits = {"RELAYGRAM_LOGIN_FAILURES_PER_MINUTE": "10000", "RELAYGRAM_MEDIA_FETCH_SECONDS": "2"}
+    limits = {
+        "RELAYGRAM_LOGIN_FAILURES_PER_MINUTE": "10000",
+        "RELAYGRAM_MEDIA_FETCH_SECONDS": "2",
+        "RELAYGRAM_STREAM_MAX_SECONDS": "0.1",
+    }
     async with served_api(database, provisioned_nats.url, **limits) as running:
         headers = {"Authorization": f"Bearer {running.token}"}
         async with httpx.AsyncClient(base_url=f"{running.url}/api/v1", headers=headers) as client:

@@ -1,17 +1,20 @@
 """Many streams, slow ones, and parts that are away: nobody holds up the others, and everybody goes on exactly."""
 
 import asyncio
+import json
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import asyncpg
 import httpx
 import nats
 import pytest
 
 from relaygram_common.database import migrate
+from relaygram_common.database.statements import Statements
 from relaygram_local_stack.servers import NatsServer, Postgres
 from tests.api.served import Process, environment, is_ready, served_api, start
 from tests.api.streams import Log, calling, heartbeat, make_campaign, metric, opened
@@ -159,6 +162,29 @@ async def test_a_process_that_stops_ends_its_streams_at_once(
         assert b"ASGI" not in errors, errors.decode()
     finally:
         stopping.kill()
+
+
+async def test_a_page_costs_the_same_however_much_follows_it(log: Log, database: Database) -> None:
+    for _ in range(10):
+        await log.write(*("x" * 100 for _ in range(1000)))
+    settings = {"relaygram.workspace_id": str(log.workspace_id)}
+    connection = await asyncpg.connect(database.api, server_settings=settings)
+    try:
+        newest = await connection.fetchval("select max(revision) from delivery.messages")
+        statement = Statements("relaygram_api")["stream_page"]
+
+        async def blocks(after: int) -> int:
+            told = await connection.fetchval(
+                f"explain (analyze, buffers, format json) {statement}", log.campaign_id, after, 200
+            )
+            [plan] = told if isinstance(told, list) else json.loads(told)
+            assert plan["Plan"]["Actual Rows"] == 200
+            return int(plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"])
+
+        at_the_end = [await blocks(newest - 200) for _ in range(2)][-1]
+        assert await blocks(newest - 10_000) < 1.5 * at_the_end
+    finally:
+        await connection.close()
 
 
 @pytest.mark.faults

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from relaygram_api.adapters.pg_workspace import Connection, Database, sql
-from relaygram_api.parts import Caller
+from relaygram_api.caller import Caller
 from relaygram_common.security.tokens import hash_secret, new_secret
 
 

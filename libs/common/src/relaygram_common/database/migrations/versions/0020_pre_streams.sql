@@ -39,5 +39,14 @@ language sql security definer set search_path = pg_catalog as $$
     select count(*) from gone
 $$;
 
+-- The next rows by revision, as an index gives them: the planner, which does not know how many there are of a campaign,
+-- was seen to collect and sort all of its log for each page.
+create function delivery.changes_after(p_campaign bigint, p_after bigint, p_most int) returns setof delivery.log_rows
+language sql stable set enable_bitmapscan = off set enable_seqscan = off set enable_sort = off as $$
+    select * from delivery.log_rows where campaign_id = p_campaign and revision > p_after order by revision limit p_most
+$$;
+revoke execute on function delivery.changes_after from public;
+grant execute on function delivery.changes_after to relaygram_api;
+
 revoke execute on function control.redeem_stream_ticket, control.ended_tokens, control.prune_stream_tickets from public;
 grant execute on function control.redeem_stream_ticket, control.ended_tokens, control.prune_stream_tickets to relaygram_api;
