@@ -12,6 +12,7 @@ from relaygram_common.contracts.jobs import SendJob
 from relaygram_common.security.sealing import Sealer
 from tests.api.log_rows import row, write_log
 from tests.api.support import KEY, Api
+from tests.sandbox.pictures import png
 
 FIELDS = {
     "job_id", "campaign_id", "status", "destination", "body", "error", "telegram_message_id", "sent_at", "created_at",
@@ -99,6 +100,19 @@ async def test_a_contact_is_tested_as_imported(api: Api, draft: Any) -> None:
     assert kept["id"] != sender["id"]
     sealed = await api.sql("select phone_sealed from control.single_sends where job_id = $1", UUID(made["job_id"]))
     assert Sealer(KEY).open(sealed, owner="contact-phone:0") == "+4915111111111"
+
+
+@pytest.mark.parametrize(("kind", "content_type"), [("photo", "image"), ("document", "document")])
+async def test_its_row_says_what_goes_with_the_text(api: Api, kind: str, content_type: str) -> None:
+    media = await api.data("POST", "/media", status=201, files={"file": ("a.png", png(), "")}, data={"kind": kind})
+    campaign = await api.campaign(attachments=[media["id"]])
+    stepped = await api.campaign()
+    step = {"body": "Hello", "attachments": [media["id"]]}
+    await api.call("PUT", f"/campaigns/{stepped['id']}/steps", json={"steps": [step]})
+    for one in (campaign, stepped):
+        job = (await _test(api, one, handle="jane_doe"))["job_id"]
+        (told,) = await _in_stream(api, "DELIVERY_EVENTS", f"delivery.event.{api.workspace_id}.telegram.queued.0", job)
+        assert told["content_type"] == content_type
 
 
 async def test_the_same_request_is_one_message(api: Api, draft: Any) -> None:

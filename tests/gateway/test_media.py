@@ -86,6 +86,7 @@ async def test_a_file_is_uploaded_once_and_goes_to_everybody(world: World, gatew
     assert {event.state for event in events.values()} == {"sent"}
     assert {event.telegram_message_id for event in events.values()} == {one["id"] for one in accepted}
     assert {event.attempt for event in events.values()} == {1}
+    assert {event.content_type for event in events.values()} == {"image" if kind == "photo" else "document"}
     assert sorted(one["text"] for one in accepted) == sorted(f"Look, Person{n}" for n in range(20))
     assert {one["media"]["sha256"] for one in accepted} == {sha256(data).hexdigest()}
     assert {one["media"]["kind"] for one in accepted} == {kind}

@@ -29,8 +29,8 @@ async def account(connection: Connection, account_id: int) -> dict[str, Any]:
 
 async def add(
     connection: Connection, sealer: Sealer, campaign: dict[str, Any], message: Message, job: UUID, recipient: Recipient
-) -> tuple[int, datetime] | None:
-    """The row that the gateway sends by: its id, and when it was made. None when it is there already."""
+) -> tuple[int, datetime, str | None] | None:
+    """The row that the gateway sends by: its id, when it was made, what its content is. None: it is there already."""
     phone, user_id, handle = recipient.phone, recipient.telegram_user_id, recipient.handle
     phone_hash = sealer.fingerprint(phone) if phone else None
     hashes = address_hashes(sealer, [user_id] if user_id else [], [handle] if handle else [])
@@ -51,7 +51,7 @@ async def add(
         None if message.is_body else message.template,
         list(message.attachments),
     )
-    return None if row is None else (row["id"], row["created_at"])
+    return None if row is None else (row["id"], row["created_at"], row["content_type"])
 
 
 async def relay(connection: Connection, event: DeliveryEvent) -> None:

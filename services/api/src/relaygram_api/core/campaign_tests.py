@@ -69,6 +69,7 @@ def queued_event(
     account: Mapping[str, Any],
     recipient: Recipient,
     at: datetime,
+    content_type: str | None,
 ) -> DeliveryEvent:
     """The log's pending row. It belongs to no campaign: a test counts in none."""
     workspace_id = campaign["workspace_id"]
@@ -87,7 +88,7 @@ def queued_event(
         step=message.step,
         trigger="test",
         body=text_of(message, recipient),
-        content_type="text",
+        content_type=content_type,
         queued_at=at,
         reference=campaign["reference"],
         entity_id=campaign["entity_id"],

@@ -123,7 +123,7 @@ async def send_test(
         job = job_id_of(campaign_id, recipient, message, caller.request_id, fingerprint)
         added = await pg_campaign_tests.add(connection, parts.sealer, campaign, message, job, recipient)
         if added is not None:
-            row_id, made_at = added
+            row_id, made_at, content_type = added
             event = queued_event(
                 job=job,
                 row_id=row_id,
@@ -132,6 +132,7 @@ async def send_test(
                 account=account,
                 recipient=recipient,
                 at=made_at,
+                content_type=content_type,
             )
             await pg_campaign_tests.relay(connection, event)
             await pg_accounts.ring(connection, caller.workspace_id, account["id"], "test")

@@ -11,7 +11,7 @@ insert into control.single_sends (workspace_id, campaign_id, account_id, job_id,
                                 phone_hash, first_name, last_name, columns, person_hashes, body, attachments)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 on conflict (job_id) do nothing
-returning id, created_at
+returning id, created_at, control.content_type(attachments) as content_type
 
 -- name: relay_test_send
 -- The pending row of the log, and the job: into the outbox, so that both go out whatever dies meanwhile.

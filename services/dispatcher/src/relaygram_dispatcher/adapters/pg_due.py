@@ -36,6 +36,7 @@ class PgDue:
             reference=row["reference"],
             entity_id=row["entity_id"],
             application_id=row["application_id"],
+            content_type=row["content_type"],
             steps=tuple(
                 Step(
                     identity=step["identity"],
@@ -43,6 +44,7 @@ class PgDue:
                     body=step["body"],
                     delay_seconds=step["delay_seconds"],
                     follow_ups=tuple((float(each["after_hours"]), each["body"]) for each in step["followups"]),
+                    content_type=step["content_type"],
                 )
                 for step in row["steps"]
             ),

@@ -34,6 +34,7 @@ class PgLog:
             reference=row["reference"],
             entity_id=row["entity_id"],
             application_id=row["application_id"],
+            content_type=row["content_type"],
         )
 
     async def pending(self, run: Run) -> AsyncIterator[list[Pending]]:

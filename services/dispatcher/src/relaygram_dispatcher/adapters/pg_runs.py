@@ -68,6 +68,7 @@ class PgRuns:
             reference=first["reference"],
             entity_id=first["entity_id"],
             application_id=first["application_id"],
+            content_type=first["content_type"],
         )
         people = [_contact(row) for row in rows if row["id"] is not None]
         return Page(

@@ -84,7 +84,7 @@ def due_events(
             follow_up=row.follow_up,
             trigger=row.trigger,
             body=_body(content, row, people.get(row.contact_id)),
-            content_type="text",
+            content_type=_content_type(content, row),
             queued_at=now,
             triggered_by_message_id=row.triggered_by_message_id,
             error=_EXPIRED if expired else None,
@@ -127,6 +127,14 @@ def _position(content: Content, row: Due) -> int:
 
 def _destination(person: Contact | None) -> str | None:
     return None if person is None else sender_name(person.handle, person.telegram_user_id)
+
+
+def _content_type(content: Content, row: Due) -> str | None:
+    """A follow-up carries nothing."""
+    if row.follow_up is not None:
+        return "text"
+    step = step_of(content, row)
+    return content.content_type if step is None else step.content_type
 
 
 def _body(content: Content, row: Due, person: Contact | None) -> str:

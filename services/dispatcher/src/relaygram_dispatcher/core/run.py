@@ -82,6 +82,7 @@ class Step:
     body: str
     delay_seconds: int
     follow_ups: tuple[tuple[float, str], ...] = ()  # hours after the step, text
+    content_type: str | None = "text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ class Content:
     entity_id: str | None
     application_id: str | None
     steps: tuple[Step, ...] = ()  # in order
+    content_type: str | None = "text"  # of the template with what goes along
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,7 @@ class Pending:
     sender: str | None
     destination: str | None
     body: str | None
+    content_type: str | None
     queued_at: datetime
     position: int
     has_due: bool

@@ -1,9 +1,10 @@
 -- name: campaign_content
 -- What the messages of a campaign share, with its steps as they are now.
-select c.body as template, c.reference, c.entity_id, c.application_id,
+select c.body as template, control.content_type(c.attachments) as content_type, c.reference, c.entity_id, c.application_id,
        a.handle as account_handle, a.telegram_user_id as account_user_id,
        coalesce((select jsonb_agg(jsonb_build_object('identity', s.identity, 'position', s.position, 'body', s.body,
-                                                     'delay_seconds', s.delay_seconds, 'followups', s.followups)
+                                                     'delay_seconds', s.delay_seconds, 'followups', s.followups,
+                                                     'content_type', control.content_type(s.attachments))
                                   order by s.position)
                    from control.steps s where s.campaign_id = c.id), '[]') as steps
   from control.campaigns c join control.telegram_accounts a on a.id = c.telegram_account_id

@@ -1,6 +1,6 @@
 -- name: run_content
 -- What an outcome's event says beside its message.
-select c.body as template, c.reference, c.entity_id, c.application_id,
+select c.body as template, control.content_type(c.attachments) as content_type, c.reference, c.entity_id, c.application_id,
        a.handle as account_handle, a.telegram_user_id as account_user_id
   from control.campaigns c join control.telegram_accounts a on a.id = c.telegram_account_id
  where c.id = $1
@@ -8,7 +8,7 @@ select c.body as template, c.reference, c.entity_id, c.application_id,
 -- name: pending_page
 -- Messages without an outcome in the log, in its order, each with what the ledger holds of it.
 select m.job_id, m.sender_id as contact_id, coalesce(m.step, 0) as step, m.follow_up, coalesce(m.trigger, 'broadcast') as trigger,
-       m.sender, m.destination, m.body, coalesce(m.queued_at, m.created_at) as queued_at, m.position,
+       m.sender, m.destination, m.body, m.content_type, coalesce(m.queued_at, m.created_at) as queued_at, m.position,
        exists (select from dispatch.due d where d.job_id = m.job_id) as has_due,
        s.state as ledger_state, coalesce(s.attempt, 0) as attempt, s.body as sent_body, s.telegram_message_id,
        s.code, s.message, s.decided_at

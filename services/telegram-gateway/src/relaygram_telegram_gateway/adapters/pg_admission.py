@@ -30,6 +30,7 @@ class Admitted:
     message: str | None
     template: str | None
     attachments: tuple[int, ...]  # media that go with the text
+    content_type: str | None  # None: nobody knows any more
     first_name: str | None
     last_name: str | None
     columns: Mapping[str, str | None]
@@ -86,6 +87,7 @@ def admitted_from(row: asyncpg.Record) -> Admitted:
         message=row["message"],
         template=row["template"],
         attachments=tuple(row["attachments"] or ()),
+        content_type=row["content_type"],
         first_name=row["first_name"],
         last_name=row["last_name"],
         columns=row["columns"] or {},

@@ -10,13 +10,14 @@ from relaygram_common.contracts.states import MessageState
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What the log says of the recipient; never a phone."""
+    """What the log says of the recipient, never a phone, and of what goes to them."""
 
     handle: str | None
     telegram_user_id: int | None
     reference: str | None
     entity_id: str | None
     application_id: str | None
+    content_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def event_for(job: SendJob, person: Person, line: Line, *, sender: str | None) -
         follow_up=job.follow_up,
         trigger=job.trigger,
         body=line.body,
-        content_type="text",
+        content_type=person.content_type,
         queued_at=job.queued_at,
         recipient_id=person.telegram_user_id,
         triggered_by_message_id=job.triggered_by_message_id,

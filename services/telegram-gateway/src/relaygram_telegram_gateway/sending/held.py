@@ -128,4 +128,4 @@ class Held:
             return Person(None, None, None, None, None)
         met = self.peer.user_id if self.peer else None
         user_id = next((known for known in (one.sent_chat, met, one.contact_user_id) if known is not None), None)
-        return Person(one.contact_handle, user_id, one.reference, one.entity_id, one.application_id)
+        return Person(one.contact_handle, user_id, one.reference, one.entity_id, one.application_id, one.content_type)

@@ -1,6 +1,7 @@
 -- name: admit
 -- May these jobs be sent, as things stand now? Ages by the clock that wrote the times.
-select a.*, extract(epoch from clock_timestamp() - a.first_at)::float8 as age_seconds,
+select a.*, case a.attachments when '{}' then 'text' else control.content_type(a.attachments) end as content_type,
+       extract(epoch from clock_timestamp() - a.first_at)::float8 as age_seconds,
        extract(epoch from a.first_at)::float8 as first_at_epoch
   from telegram.admit($1::int8, $2::int8, $3::int4, $4::uuid[], $5::int8[], $6::int8[], $7::int4[], $8::int8[], $9::int4[],
                       $10::text[], $11::int8[], $12::timestamptz[]) a;

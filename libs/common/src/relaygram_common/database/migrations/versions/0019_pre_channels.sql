@@ -29,3 +29,12 @@ grant execute on function control.prune_taken_events to relaygram_api;
 -- The log of a channel, newest first, and what of it failed: few rows, which a filter by status would look for in all.
 create index messages_of_channel on delivery.messages (workspace_id, channel, queued_at desc, job_id);
 create index messages_of_channel_failed on delivery.messages (workspace_id, channel, queued_at desc, job_id) where rank in (2, 3);
+
+-- What a message with these attachments is, as its delivery events say; null: its file is gone.
+create function control.content_type(p_attachments bigint[]) returns text language sql stable as $$
+    select case when p_attachments = '{}' then 'text'
+                else (select case m.kind when 'photo' then 'image' else m.kind end
+                        from control.media m where m.id = p_attachments[1]) end
+$$;
+revoke execute on function control.content_type from public;
+grant execute on function control.content_type to relaygram_api, relaygram_dispatcher, relaygram_gateway;
