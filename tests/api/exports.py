@@ -1,4 +1,4 @@
-"""Exports of the log as tests read them."""
+"""Exports of the log as tests read them, and logs that are long enough to be read in many parts."""
 
 import csv
 import io
@@ -7,9 +7,29 @@ from typing import Any
 
 import httpx
 
+from tests.api.streams import execute
 from tests.api.support import Api
+from tests.support.servers import Database
 
-PER_PAGE = 200
+_PER_PAGE = 200
+_FILL = """
+insert into delivery.messages (campaign_id, job_id, id, position, revision, created_at, workspace_id, channel, state,
+    rank, attempt, body, queued_at, sent_at, telegram_message_id)
+select $1, gen_random_uuid(), s.last_id + n - $3 + 1, n, s.last_revision + n - $3 + 1,
+       s.at + (n - $3 + 1) * interval '1 us', $2, 'telegram', 'sent', 4, 1, n || x.text, now(), s.at, n
+  from generate_series($3::bigint, $4::bigint) n
+ cross join lateral (select coalesce(string_agg(md5(n::text || i), ''), '') as text
+                       from generate_series(1, $5::int / 32) i) x
+ cross join (select last_id, last_revision, greatest(last_created_at, now()) as at from delivery.sequence) s"""
+_COUNT = """
+insert into delivery.campaign_counters
+    (campaign_id, workspace_id, last_position, sent, retained_sent, last_revision)
+select $1, $2, $3, $3, $3, max(revision) from delivery.messages where campaign_id = $1
+    on conflict (campaign_id) do update set last_position = excluded.last_position, sent = excluded.sent,
+       retained_sent = excluded.retained_sent, last_revision = excluded.last_revision"""
+_MOVE_ON = """
+update delivery.sequence set (last_id, last_revision, last_created_at) =
+    (select max(id), max(revision), max(created_at) from delivery.messages)"""
 
 
 async def export(api: Api, campaign_id: int, output: str, *, answered: int = 200, **wanted: Any) -> httpx.Response:
@@ -23,8 +43,7 @@ async def export(api: Api, campaign_id: int, output: str, *, answered: int = 200
 
 async def exported(api: Api, campaign_id: int, **wanted: Any) -> list[dict[str, Any]]:
     """The rows, as JSON has them."""
-    answer = await export(api, campaign_id, "ndjson", **wanted)
-    return [json.loads(line) for line in answer.text.split("\n")[:-1]]
+    return json_rows((await export(api, campaign_id, "ndjson", **wanted)).text)
 
 
 async def shown(api: Api, campaign_id: int, **wanted: Any) -> list[dict[str, Any]]:
@@ -32,9 +51,8 @@ async def shown(api: Api, campaign_id: int, **wanted: Any) -> list[dict[str, Any
     rows: list[dict[str, Any]] = []
     cursor: dict[str, Any] = {}
     while True:
-        page = await api.call(
-            "GET", f"/campaigns/{campaign_id}/logs", params={"per_page": PER_PAGE, **wanted, **cursor}
-        )
+        asked = {"per_page": _PER_PAGE, **wanted, **cursor}
+        page = await api.call("GET", f"/campaigns/{campaign_id}/logs", params=asked)
         rows += page["data"]
         if (following := page["meta"]["cursor"]["next"]) is None:
             return rows
@@ -45,3 +63,19 @@ def csv_rows(text: str) -> list[dict[str, str]]:
     """The rows of a CSV file, which must be rectangular."""
     header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+def json_rows(text: str) -> list[dict[str, Any]]:
+    """The rows of a file with a JSON text a line."""
+    *lines, rest = text.split("\n")
+    assert rest == ""
+    return [json.loads(line) for line in lines]
+
+
+async def fill(
+    database: Database, workspace_id: int, campaign_id: int, *, first: int = 1, last: int, body: int = 100
+) -> None:
+    """These positions of a campaign's log, with texts about so long that no compression makes much smaller."""
+    await execute(database, _FILL, campaign_id, workspace_id, first, last, body)
+    await execute(database, _COUNT, campaign_id, workspace_id, last)
+    await execute(database, _MOVE_ON)

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from relaygram_api.core.log_export import COLUMNS, Extent, Pace
+from relaygram_api.core.log_export import COLUMNS
 from relaygram_api.core.spreadsheets import harmless
 from relaygram_api.log_view import shown_row
 from relaygram_common import identity
@@ -17,8 +17,8 @@ from tests.api.support import Api
 BEGAN = datetime(2026, 4, 21, 16, 2, 45, tzinfo=UTC)
 BODIES = (
     "Hello", "", None, "=SUM(A1:A9)", "+49 151", "-1", "@jane", "\tTab", "\rReturn", "'quoted'", 'She said "no"',
-    "two\nlines", "two\r\nlines", "back\\slash \\N \\.", "a,b;c", "\\.", "ünïcödé", "日本語", "👩‍👩‍👧‍👦 𝕏 \U0010ffff", " blank ",
-    "\x01\x02\x1f\x7f\u2028\u00a0", "$1 {0} %s %", "null", "\"\"", "\ufeffmark",
+    "two\nlines", "two\r\nlines", "back\\slash \\N \\.", "a,b;c", "\\.", "ünïcödé", "日本語", " blank ", "null",
+    "👩‍👩‍👧‍👦 𝕏 \U0010ffff", "\x01\x02\x1f\x7f\u2028\u00a0", "$1 {0} %s %", '""', "\ufeffmark",
 )  # fmt: skip
 
 
@@ -32,8 +32,10 @@ def _rows(campaign: int) -> list[dict[str, Any]]:
         (BEGAN, BEGAN + timedelta(microseconds=120_000), BEGAN + timedelta(microseconds=1))
     ):
         rows.append(row(campaign, "sent", body=f"at {number}", sent_at=moment, read_at=moment, replied_at=moment))
-    for message in (None, "", "=1+1", 'it\'s "closed"\n', "-"):
-        rows.append(row(campaign, "failed", error_code="PEER_FLOOD", error_message=message, error_permanent=False))
+    rows += [
+        row(campaign, "failed", error_code="PEER_FLOOD", error_message=message, error_permanent=False)
+        for message in (None, "", "=1+1", 'it\'s "closed"\n', "-")
+    ]
     rows.append(row(campaign, "failed", error_code="=CODE", error_message="odd"))
     rows.append(row(campaign, "queued", step=None, triggered_by_message_id=-7))
     rows.append(row(campaign, "discarded", triggered_by_message_id=2**63 - 1))

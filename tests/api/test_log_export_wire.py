@@ -1,0 +1,319 @@
+"""Exports over real sockets: slow clients, lost ones, PostgreSQL away, limits; a file is whole or seen to be broken."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+import httpx
+import pytest
+
+from relaygram_common import identity
+from relaygram_common.database import migrate
+from relaygram_local_stack.servers import NatsServer, Postgres
+from tests.api.exports import fill, json_rows
+from tests.api.log_rows import row, write_rows
+from tests.api.served import Process, served_api
+from tests.api.streams import calling, execute, make_campaign, metric
+from tests.api.support import EMAIL
+from tests.support.servers import Database
+from tests.support.waiting import eventually
+
+FEW = {"RELAYGRAM_EXPORTS_PER_TOKEN": "2", "RELAYGRAM_MAX_EXPORTS": "3"}
+HASTY = {"RELAYGRAM_EXPORT_SEND_SECONDS": "1", "RELAYGRAM_EXPORT_RETRY_SECONDS": "1"}
+ROWS = 20_000
+BODY = 2_000  # 50 MB in all: more than connections hold
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Postgres:
+    """A PostgreSQL that these tests may stop."""
+    return Postgres(tmp_path_factory.mktemp("export-postgres"), volatile=True)
+
+
+@pytest.fixture(scope="module")
+async def fragile(postgres: Postgres) -> AsyncIterator[Database]:
+    with postgres:
+        postgres.ensure_database("exports")
+        await asyncio.to_thread(migrate.upgrade, postgres.dsn("exports"))
+        yield Database(postgres, "exports")
+
+
+@pytest.fixture(scope="module")
+async def process(fragile: Database, provisioned_nats: NatsServer) -> AsyncIterator[Process]:
+    async with served_api(fragile, provisioned_nats.url, **FEW) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+async def hasty(process: Process, fragile: Database, provisioned_nats: NatsServer) -> AsyncIterator[Process]:
+    """One that soon gives up, on clients and on PostgreSQL."""
+    async with served_api(fragile, provisioned_nats.url, **HASTY) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+async def client(process: Process) -> AsyncIterator[httpx.AsyncClient]:
+    async with calling(process) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+async def workspace(client: httpx.AsyncClient) -> int:
+    found: int = (await client.get("/me")).json()["data"]["workspace"]["id"]
+    return found
+
+
+@pytest.fixture
+async def campaign(client: httpx.AsyncClient, fragile: Database, workspace: int) -> int:
+    """A campaign with a long log."""
+    made = await make_campaign(client)
+    await fill(fragile, workspace, made, last=ROWS, body=BODY)
+    return made
+
+
+@asynccontextmanager
+async def exporting(
+    client: httpx.AsyncClient, campaign: int, output: str = "ndjson", *, coding: str = "identity"
+) -> AsyncIterator[httpx.Response]:
+    """An export that has begun; as it is, since gzip makes next to nothing of these texts."""
+    path, headers = f"/campaigns/{campaign}/logs/export", {"Accept-Encoding": coding}
+    async with client.stream("GET", path, params={"format": output}, headers=headers) as answer:
+        if answer.status_code != 200:
+            await answer.aread()
+        assert answer.status_code == 200, answer.text
+        yield answer
+
+
+async def nothing_is_under_way(process: Process) -> None:
+    """All exports have ended, also those whose clients left."""
+
+    async def none() -> bool:
+        return await metric(process, "relaygram_log_exports{") + await metric(process, "relaygram_log_exports ") == 0
+
+    await eventually(none)
+
+
+def positions(text: str) -> list[int]:
+    return [int(one["telegram_message_id"]) for one in json_rows(text)]
+
+
+async def test_a_slow_client_holds_nothing_in_postgresql_and_gets_all(
+    client: httpx.AsyncClient, campaign: int, fragile: Database
+) -> None:
+    watching = await asyncpg.connect(fragile.dsn)
+    busy = "select count(*) from pg_stat_activity where usename = 'relaygram_api' and xact_start is not null"
+
+    async def nobody() -> bool:
+        found: int = await watching.fetchval(busy)
+        return found == 0
+
+    try:
+        async with exporting(client, campaign) as answer:
+            pieces = []
+            async for piece in answer.aiter_raw(1024 * 1024):
+                pieces.append(piece)
+                if len(pieces) in (2, 10, 30):
+                    await eventually(nobody, 5)  # while it waits for us
+    finally:
+        await watching.close()
+    assert positions(b"".join(pieces).decode()) == list(range(1, ROWS + 1))
+
+
+async def test_a_client_that_stands_still_is_cut_off(hasty: Process, campaign: int) -> None:
+    before = await metric(hasty, 'relaygram_log_exports_ended_total{format="csv",why="slow"}')
+    still = socket.socket()
+    try:
+        still.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        still.connect(("127.0.0.1", hasty.port))
+        path = f"/api/v1/campaigns/{campaign}/logs/export"
+        still.sendall(hasty.head("GET", path, token=hasty.token))
+
+        async def is_cut() -> bool:
+            return await metric(hasty, 'relaygram_log_exports_ended_total{format="csv",why="slow"}') == before + 1
+
+        await eventually(is_cut)
+        assert await asyncio.to_thread(is_reset, still)
+    finally:
+        still.close()
+
+
+def is_reset(connection: socket.socket) -> bool:
+    """Whether what comes ends with a reset."""
+    connection.settimeout(20)
+    try:
+        while connection.recv(65536):
+            continue
+    except ConnectionResetError:
+        return True
+    return False
+
+
+async def test_a_client_that_leaves_ends_its_export(process: Process, campaign: int) -> None:
+    before = await metric(process, 'relaygram_log_exports_ended_total{format="ndjson",why="left"}')
+    async with calling(process) as leaving, exporting(leaving, campaign) as answer:
+        async for _ in answer.aiter_raw(1024):
+            break
+
+    async def is_known() -> bool:
+        return await metric(process, 'relaygram_log_exports_ended_total{format="ndjson",why="left"}') == before + 1
+
+    await eventually(is_known)
+    await nothing_is_under_way(process)
+
+
+@pytest.mark.parametrize("output", ["csv", "ndjson", "parquet"])
+async def test_without_postgresql_for_too_long_the_transfer_breaks_off(
+    hasty: Process, campaign: int, postgres: Postgres, output: str
+) -> None:
+    async with calling(hasty) as client:
+        try:
+            async with exporting(client, campaign, output) as answer:
+                postgres.stop()
+                with pytest.raises(httpx.TransportError):
+                    await answer.aread()
+        finally:
+            postgres.start()
+        await works_again(client)
+    await nothing_is_under_way(hasty)
+
+
+async def test_a_short_outage_costs_time_only(client: httpx.AsyncClient, campaign: int, postgres: Postgres) -> None:
+    async with exporting(client, campaign) as answer:
+        pieces = []
+        async for piece in answer.aiter_raw(1024 * 1024):
+            pieces.append(piece)
+            if len(pieces) == 3:
+                postgres.kill()
+                postgres.start()
+    assert positions(b"".join(pieces).decode()) == list(range(1, ROWS + 1))
+
+
+async def works_again(client: httpx.AsyncClient) -> None:
+    async def works() -> bool:
+        return (await client.get("/campaigns")).status_code == 200
+
+    await eventually(works)
+
+
+async def test_a_file_broken_off_has_no_end(
+    hasty: Process, client: httpx.AsyncClient, campaign: int, postgres: Postgres
+) -> None:
+    """Over the wire: no last chunk, so that no client of HTTP/1.1 takes the file for whole."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", hasty.port)
+    path = f"/api/v1/campaigns/{campaign}/logs/export?format=csv"
+    received = bytearray()
+
+    async def read_on() -> None:
+        while piece := await reader.read(65536):
+            received.extend(piece)
+
+    try:
+        writer.write(hasty.head("GET", path, token=hasty.token))
+        received += await reader.readuntil(b"\r\n\r\n")
+        postgres.stop()
+        with pytest.raises(ConnectionResetError):
+            await read_on()
+    finally:
+        postgres.start()
+        writer.close()
+    assert received.startswith(b"HTTP/1.1 200")
+    assert b"transfer-encoding: chunked" in received[:2000].lower()
+    assert not received.endswith(b"0\r\n\r\n")
+    await works_again(client)
+
+
+async def test_rows_that_come_later_are_not_in_it(
+    client: httpx.AsyncClient, campaign: int, fragile: Database, workspace: int
+) -> None:
+    async with exporting(client, campaign) as answer:
+        await write_rows(fragile, workspace, [row(campaign, "sent", body="late", telegram_message_id=0)])
+        text = (await answer.aread()).decode()
+    assert positions(text) == list(range(1, ROWS + 1))
+
+
+async def test_rows_that_retention_takes_meanwhile_are_left_out_and_no_others(
+    client: httpx.AsyncClient, campaign: int, fragile: Database
+) -> None:
+    async with exporting(client, campaign) as answer:
+        for last in range(ROWS // 10, ROWS, ROWS // 10):
+            await execute(
+                fragile, "delete from delivery.messages where campaign_id = $1 and position <= $2", campaign, last
+            )
+            counters = "update delivery.campaign_counters set first_position = $2 where campaign_id = $1"
+            await execute(fragile, counters, campaign, last + 1)
+        text = (await answer.aread()).decode()
+    found = positions(text)
+    assert found == sorted(set(found))
+    assert found[:100] == list(range(1, 101))  # read before
+    assert found[-ROWS // 10 :] == list(range(ROWS - ROWS // 10 + 1, ROWS + 1))
+    async with exporting(client, campaign) as answer:
+        assert positions((await answer.aread()).decode()) == list(range(ROWS - ROWS // 10 + 1, ROWS + 1))
+
+
+async def test_few_at_once_for_a_token_and_for_all(
+    process: Process, client: httpx.AsyncClient, campaign: int, fragile: Database
+) -> None:
+    await nothing_is_under_way(process)
+    path = f"/campaigns/{campaign}/logs/export"
+    other = await identity.create_token(fragile.dsn, EMAIL, "other", ["logs:read"])
+    async with exporting(client, campaign), exporting(client, campaign), calling(process, other) as another:
+        refused = await client.get(path)
+        assert (refused.status_code, refused.json()["code"]) == (429, "too_many_requests")
+        assert int(refused.headers["Retry-After"]) >= 1
+        async with exporting(another, campaign):
+            full = await another.get(path)
+            assert (full.status_code, full.json()["code"]) == (503, "too_many_exports")
+            assert int(full.headers["Retry-After"]) >= 1
+    await nothing_is_under_way(process)
+    async with exporting(client, campaign) as answer:
+        assert len(positions((await answer.aread()).decode())) == ROWS
+
+
+async def test_an_export_ends_with_its_token(
+    process: Process, client: httpx.AsyncClient, campaign: int, fragile: Database
+) -> None:
+    token = await identity.create_token(fragile.dsn, EMAIL, "short", ["logs:read"])
+
+    async def read_on(pieces: AsyncIterator[bytes]) -> None:
+        async for _ in pieces:
+            await asyncio.sleep(0.05)  # a client that takes its time: 10 s for all
+
+    async with calling(process, token) as bearer, exporting(bearer, campaign) as answer:
+        pieces = answer.aiter_raw(256 * 1024)
+        await anext(pieces)
+        ended = await client.delete(f"/tokens/{token.partition('|')[0]}")
+        assert ended.status_code == 204
+        with pytest.raises(httpx.TransportError):
+            await read_on(pieces)
+
+
+async def test_texts_that_grow_are_read_in_smaller_parts(
+    process: Process, client: httpx.AsyncClient, fragile: Database, workspace: int
+) -> None:
+    campaign = await make_campaign(client)
+    await fill(fragile, workspace, campaign, last=15_000, body=1)
+    await fill(fragile, workspace, campaign, first=15_001, last=19_000, body=16_000)  # 64 MB
+    before = peak_bytes(process.pid)
+    async with exporting(client, campaign) as answer:
+        text = (await answer.aread()).decode()
+    assert positions(text) == list(range(1, 19_001))
+    assert peak_bytes(process.pid) - before < 60 * 1024 * 1024
+
+
+def peak_bytes(pid: int) -> int:
+    """The most memory that the process has ever had."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return int(status.read().partition("VmHWM:")[2].split()[0]) * 1024
+
+
+async def test_memory_does_not_grow_with_the_rows(process: Process, client: httpx.AsyncClient, campaign: int) -> None:
+    async with exporting(client, campaign) as answer:
+        await answer.aread()
+    before = peak_bytes(process.pid)
+    for output in ("csv", "ndjson"):
+        async with exporting(client, campaign, output) as answer:
+            async for _ in answer.aiter_raw():
+                continue
+    assert peak_bytes(process.pid) - before < 20 * 1024 * 1024
