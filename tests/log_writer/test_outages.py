@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from subprocess import Popen
@@ -13,11 +14,18 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from relaygram_common.database import migrate
+from relaygram_common.database.pool import EVERY_WORKSPACE, create_pool
+from relaygram_common.tasks import cancel_and_wait
 from relaygram_common.topology import DELIVERY_EVENTS, LOG_WRITER, provision
 from relaygram_local_stack.servers import NatsServer, Postgres
-from tests.log_writer.events import assert_counters_exact, event, new_campaign
+from relaygram_log_writer.adapters.pg_log import PgLog
+from relaygram_log_writer.adapters.pg_retention import PgRetention
+from relaygram_log_writer.retention import Retention
+from tests.log_writer.events import assert_counters_exact, event, new_campaign, rows_of
+from tests.log_writer.histories import rows_made_by
 from tests.log_writer.running import Bench, bench, log_writer
 from tests.support.servers import Database
 from tests.support.waiting import eventually, run_in_thread
@@ -62,6 +70,22 @@ async def test_postgres_goes_away_and_comes_back(own_postgres: Postgres, provisi
         connection = await asyncpg.connect(own_postgres.dsn("relaygram"))
         await _assert_complete(outside, connection, campaign, 400)
         await connection.close()
+
+
+async def test_retention_goes_on_when_postgres_comes_back(own_postgres: Postgres) -> None:
+    campaign, role = new_campaign(), own_postgres.dsn("relaygram", "relaygram_log_writer")
+    pool = await create_pool(role, application_name="test", workspace=EVERY_WORKSPACE, max_size=1)
+    await PgLog(pool).write(rows_made_by([event("sent", campaign=campaign)]))
+    await pool.execute("update delivery.messages set created_at = now() - interval '31 days'")
+    own_postgres.kill()
+    with capture_logs() as said:
+        task = asyncio.create_task(Retention(PgRetention(pool, owner="test"), keep=timedelta(days=30)).run())
+        await eventually(lambda: [one for one in said if one["event"] == "log.retention_delayed"])
+        own_postgres.start()
+        await eventually(lambda: [one for one in said if one["event"] == "log.trimmed"])
+    await cancel_and_wait([task])
+    assert await rows_of(pool, campaign) == []
+    await pool.close()
 
 
 async def test_nats_goes_away_and_comes_back(provisioned_nats: NatsServer, database: Database) -> None:
