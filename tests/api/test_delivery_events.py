@@ -136,7 +136,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("fields", "reason"), WRONG, ids=[f"{fields!r:.60}" for fields, _ in WRONG])
+@pytest.mark.parametrize(
+    ("fields", "reason"), WRONG, ids=[f"{next(iter(fields))} {place}" for place, (fields, _) in enumerate(WRONG)]
+)
 async def test_what_is_wrong_is_said(api: Api, fields: dict[str, Any], reason: str) -> None:
     done = await post(api, given(**fields))
     assert done["accepted"] == done["duplicates"] == 0
