@@ -15,7 +15,7 @@ insert into delivery.retention default values;
 
 -- Is it this one's turn, or still? Who falls silent is followed by another one after half a minute.
 create function delivery.claim_retention(p_owner text) returns boolean
-language sql as $$
+language sql security definer set search_path = pg_catalog as $$
     with claimed as (
         update delivery.retention set owner = p_owner, until = clock_timestamp() + interval '30 seconds'
          where owner = p_owner or until < clock_timestamp()
@@ -96,7 +96,6 @@ $$;
 
 revoke execute on function delivery.claim_retention, delivery.old_logs, delivery.trim_log from public;
 grant execute on function delivery.claim_retention, delivery.old_logs, delivery.trim_log to relaygram_log_writer;
-grant select, update on delivery.retention to relaygram_log_writer;
 grant usage on schema dispatch to relaygram_log_writer;
 grant select on dispatch.due, dispatch.runs to relaygram_log_writer;
 grant select on control.steps to relaygram_log_writer;
