@@ -1,8 +1,16 @@
 """Every statement fits the schema, under the api's own role."""
 
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import product
+from typing import Any
+
 import asyncpg
 import pytest
 
+from relaygram_api.adapters.log_pages import filtered_page
+from relaygram_api.core.log_query import LogQuery
 from relaygram_common.database.statements import Statements
 from tests.support.servers import Database
 
@@ -17,6 +25,12 @@ SIMPLE = {
     "stage_tables",
     "commit",
     "rollback",
+}
+# Pieces of one statement.
+SIMPLE |= {
+    name
+    for name in STATEMENTS.names()
+    if re.fullmatch(r"log_(rows|(no_)?place|place_after_id|where_\w+|total(_\w+)?)", name)
 }
 STAGED = {
     "add_contacts",
@@ -38,5 +52,20 @@ async def test_statement_can_be_prepared_by_the_api(name: str, database: Databas
                 await connection.prepare(STATEMENTS[name])
         else:
             await connection.prepare(STATEMENTS[name])
+    finally:
+        await connection.close()
+
+
+async def test_each_set_of_filters_of_the_log_makes_a_statement(database: Database) -> None:
+    given: dict[str, Any] = {
+        "status": "sent", "since": datetime.now(UTC), "since_id": 5, "sender_id": 7, "changed_since": 3, "code": "X", "q": "y",
+    }  # fmt: skip
+    connection = await asyncpg.connect(database.api)
+    try:
+        for some in product(*((name, None) for name in given)):
+            query = replace(LogQuery(25, 1, "asc"), **{name: given[name] for name in some if name})
+            for one, after in product((query, replace(query, order="desc")), (None, 9)):
+                statement, arguments = filtered_page(1, one, after)
+                await connection.fetch(statement, *arguments)
     finally:
         await connection.close()

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from relaygram_api.adapters.log_pages import filtered_page
 from relaygram_api.adapters.pg_campaigns import like
 from relaygram_api.adapters.pg_workspace import Connection, sql
-from relaygram_api.core.log_query import MOST_COUNTED, AllLogsQuery, LogQuery
+from relaygram_api.core.log_query import MOST_COUNTED, AllLogsQuery, LogQuery, LogQueryError
 
 # A filter that little fits makes no request look at more rows: it ends with a cursor, if need be without a row.
 MOST_LOOKED_AT: Final = 10_000
@@ -28,23 +29,21 @@ async def read(connection: Connection, campaign_id: int, query: LogQuery) -> Log
     """A page; None when there never was such a campaign. Raises LogQueryError."""
     if query.is_unfiltered and query.cursor is None:
         return await _page_by_position(connection, campaign_id, query)
+    try:
+        query.check()
+        statement, arguments = filtered_page(campaign_id, query, query.after(campaign_id))
+    except LogQueryError:
+        if await connection.fetchrow(sql["log_totals"], campaign_id) is None:
+            return None
+        raise
+    rows = await connection.fetch(statement, *arguments)
+    if rows:
+        return _page(rows, query, *_capped(query, rows[0]["total"]))
     known = await connection.fetchrow(sql["log_totals"], campaign_id)
-    if known is None:
-        return None
-    query.check()
-    after = query.after(campaign_id)
-    total, is_capped = await _total(connection, campaign_id, query, known)
-    rows = await connection.fetch(
-        sql[f"log_by_{query.sort}_{query.order}"],
-        *_filter(campaign_id, query),
-        after,
-        query.per_page + 1,
-        0 if after is not None else (query.page - 1) * query.per_page,
-    )
-    return _page(rows, query, total, is_capped=is_capped)
+    return None if known is None else _page([], query, *await _total(connection, campaign_id, query, known))
 
 
-def _page(rows: Sequence[Mapping[str, Any]], query: LogQuery, total: int, *, is_capped: bool = False) -> LogPage:
+def _page(rows: Sequence[Mapping[str, Any]], query: LogQuery, total: int, is_capped: bool = False) -> LogPage:
     """One row more than is shown tells that more follow."""
     shown = rows[: query.per_page]
     return LogPage(shown, total, is_capped, shown[-1][query.sort] if len(rows) > query.per_page else None)
@@ -85,7 +84,12 @@ async def _total(connection: Connection, campaign_id: int, query: LogQuery, know
     if not query.has_other_filter:
         return known[query.status or "total"], False
     found = await connection.fetchval(sql["log_count"], *_filter(campaign_id, query), MOST_COUNTED + 1)
-    return min(found, MOST_COUNTED), found > MOST_COUNTED
+    return _capped(query, found)
+
+
+def _capped(query: LogQuery, found: int) -> tuple[int, bool]:
+    """Exact by counters; behind other filters up to MOST_COUNTED."""
+    return (min(found, MOST_COUNTED), found > MOST_COUNTED) if query.has_other_filter else (found, False)
 
 
 def _filter(campaign_id: int, query: LogQuery) -> tuple[Any, ...]:

@@ -51,6 +51,12 @@ class LogQuery:
         others = (self.since, self.since_id, self.sender_id, self.changed_since, self.code, self.q)
         return any(value is not None for value in others)
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether an index alone answers it: at most one filter, which is not for a part of the body."""
+        others = (self.status, self.since, self.since_id, self.sender_id, self.changed_since, self.code)
+        return self.q is None and sum(value is not None for value in others) <= 1
+
     def check(self) -> None:
         """Raise LogQueryError for what can not be answered."""
         if self.changed_since is not None and self.order == "desc":

@@ -25,42 +25,66 @@ select *, (select retained_pending + retained_sent + retained_failed from delive
                     and (select last_position - $2 from delivery.campaign_counters where campaign_id = $1)
  order by position desc
 
--- name: log_by_position_asc
--- $3 since, $4 since_id, $9 the cursor's place. What stands alone on its side can bound an index scan.
-select * from delivery.log_rows
- where campaign_id = $1
-   and position >= (select delivery.position_after($1, $3, $4))
-   and position > coalesce($9::bigint, 0)
-   and ($2::text is null or status = $2)
-   and ($5::bigint is null or sender_id = $5)
-   and ($6::bigint is null or revision > $6)
-   and ($7::text is null or error_code = $7)
-   and ($8::text is null or body ilike $8)
- order by position limit $10 offset $11
+-- name: log_rows
+-- A page behind filters and its total in one round trip, put together of the pieces below (adapters/log_pages.py). With all
+-- filters in one statement, as `$2 is null or status = $2`, it would have to be planned anew for each request, which costs
+-- more than the page. $1 the campaign; `place` is where the rows after a moment or an id begin.
+with place as materialized ({place})
+select *, ({total}) as total from delivery.log_rows
+ where campaign_id = $1{where}
+ order by {sort} limit ${limit} offset ${offset}
 
--- name: log_by_position_desc
-select * from delivery.log_rows
- where campaign_id = $1
-   and position >= (select delivery.position_after($1, $3, $4))
-   and position < coalesce($9::bigint, 9223372036854775807)
-   and ($2::text is null or status = $2)
-   and ($5::bigint is null or sender_id = $5)
-   and ($6::bigint is null or revision > $6)
-   and ($7::text is null or error_code = $7)
-   and ($8::text is null or body ilike $8)
- order by position desc limit $10 offset $11
+-- name: log_place
+select delivery.position_after($1, ${since}, ${since_id}) as first
 
--- name: log_by_revision_asc
--- Here the position bounds nothing: the index is the one by revision.
-select * from delivery.log_rows
- where campaign_id = $1
-   and (($3::timestamptz is null and $4::bigint is null) or position >= (select delivery.position_after($1, $3, $4)))
-   and revision > greatest($6::bigint, $9::bigint)
-   and ($2::text is null or status = $2)
-   and ($5::bigint is null or sender_id = $5)
-   and ($7::text is null or error_code = $7)
-   and ($8::text is null or body ilike $8)
- order by revision limit $10 offset $11
+-- name: log_place_after_id
+-- Who goes on after a row of this log needs one probe. With `limit`, so that it can be no other one than of workspace and id.
+select coalesce((select position + 1 from (select campaign_id, position from delivery.messages
+                                            where workspace_id = (select control.workspace()) and id = ${since_id} limit 1) row
+                  where campaign_id = $1),
+                delivery.position_after($1, null, ${since_id})) as first
+
+-- name: log_no_place
+select 1::bigint as first
+
+-- name: log_where_place
+ and position >= (select first from place)
+
+-- name: log_where_status
+ and status = ${status}
+
+-- name: log_where_sender_id
+ and sender_id = ${sender_id}
+
+-- name: log_where_code
+ and error_code = ${code}
+
+-- name: log_where_changed_since
+ and revision > ${changed_since}
+
+-- name: log_where_q
+ and body ilike ${q}
+
+-- name: log_where_after
+ and {sort} > ${after}
+
+-- name: log_where_before
+ and {sort} < ${after}
+
+-- name: log_total
+select retained_pending + retained_sent + retained_failed from delivery.campaign_counters where campaign_id = $1
+
+-- name: log_total_of_status
+select case ${status} when 'sent' then retained_sent when 'failed' then retained_failed else retained_pending end
+  from delivery.campaign_counters where campaign_id = $1
+
+-- name: log_total_from_place
+-- Positions are dense.
+select greatest(0, last_position + 1 - (select first from place)) from delivery.campaign_counters where campaign_id = $1
+
+-- name: log_total_counted
+-- Counting stops where nobody needs the exact number any more.
+select count(*) from (select from delivery.messages where campaign_id = $1{where} limit {most}) found
 
 -- name: log_count
 -- Counting stops where nobody needs the exact number any more.
