@@ -26,6 +26,13 @@ async def test_a_follow_up_comes_its_hours_after_its_step(line: Outside) -> None
             assert job.job_id == job_id("follow_up", campaign_id, job.contact_id, step=0, follow_up=job.follow_up)
             assert (job.queued_at - sent[job.contact_id]).total_seconds() >= job.follow_up + 1
     assert {row["body"][:5] for row in rows if row["trigger"] == "follow_up"} == {"Still", "Bye"}
+    assert Counter(row["follow_up"] for row in rows) == {None: 20, 0: 20, 1: 20}
+    told = "select triggered_by, follow_up, accepted, message from delivery.sends where campaign_id = $1 order by id"
+    assert [tuple(row) for row in await line.pool.fetch(told, campaign_id)] == [
+        ("broadcast", -1, 20, "Hello"),
+        ("follow_up", 0, 20, "Still there, {{first_name}}?"),
+        ("follow_up", 1, 20, "Bye"),
+    ]
 
 
 async def test_a_reply_ends_follow_ups_and_further_steps(line: Outside) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from relaygram_common.contracts.ids import job_id
 from relaygram_dispatcher.core.scheduling import misfire_reason, pause_seconds
 from relaygram_local_stack.servers import NatsServer
-from tests.dispatcher.line import Outside, dispatcher, outside
+from tests.dispatcher.line import Outside, dispatcher, gateway, outside
 from tests.support.servers import Database
 from tests.support.waiting import eventually
 
@@ -52,6 +53,20 @@ async def test_a_campaign_starts_within_a_second_of_its_time(slow_line: Outside)
         assert row["waiting_for"] is None
     kinds = [event["kind"] for event in await slow_line.campaign_events(campaigns[0])]
     assert kinds == ["started"]
+
+
+async def test_what_a_schedule_started_is_told_so_under_the_ids_it_always_has(line: Outside) -> None:
+    campaign_id = await line.campaign(3, start=False)
+    await _schedule(line, campaign_id, _in(0.5))
+    async with gateway(line, campaign_id, refuse_every=0) as telegram:
+        await line.completes(campaign_id, 3)
+    rows = await line.rows(campaign_id)
+    assert {row["trigger"] for row in rows} == {job.trigger for job in telegram.seen} == {"schedule"}
+    assert {row["job_id"] for row in rows} == {job_id("broadcast", campaign_id, row["sender_id"]) for row in rows}
+    told = await line.pool.fetch(
+        "select triggered_by, accepted from delivery.sends where campaign_id = $1", campaign_id
+    )
+    assert [tuple(row) for row in told] == [("schedule", 3)]
 
 
 async def test_it_starts_late_within_the_grace(slow_line: Outside) -> None:

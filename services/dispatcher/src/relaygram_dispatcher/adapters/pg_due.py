@@ -37,6 +37,7 @@ class PgDue:
             entity_id=row["entity_id"],
             application_id=row["application_id"],
             content_type=row["content_type"],
+            scheduled=row["scheduled"],
             steps=tuple(
                 Step(
                     identity=step["identity"],

@@ -35,6 +35,7 @@ class PgLog:
             entity_id=row["entity_id"],
             application_id=row["application_id"],
             content_type=row["content_type"],
+            scheduled=row["scheduled"],
         )
 
     async def pending(self, run: Run) -> AsyncIterator[list[Pending]]:

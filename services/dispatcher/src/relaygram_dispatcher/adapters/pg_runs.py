@@ -69,6 +69,7 @@ class PgRuns:
             entity_id=first["entity_id"],
             application_id=first["application_id"],
             content_type=first["content_type"],
+            scheduled=first["scheduled"],
         )
         people = [_contact(row) for row in rows if row["id"] is not None]
         return Page(

@@ -62,7 +62,7 @@ def queued_events(content: Content, people: Sequence[Contact], *, now: datetime)
             sender=content.sender,
             destination=sender_name(person.handle, person.telegram_user_id),
             step=0,
-            trigger="broadcast",
+            trigger=content.told_trigger("broadcast"),
             body=text_for(
                 content.template,
                 first_name=person.first_name,

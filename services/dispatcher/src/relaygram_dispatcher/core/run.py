@@ -100,6 +100,11 @@ class Content:
     application_id: str | None
     steps: tuple[Step, ...] = ()  # in order
     content_type: str | None = "text"  # of the template with what goes along
+    scheduled: bool = False  # the campaign's schedule started it, and nobody else
+
+    def told_trigger(self, trigger: str) -> str:
+        """What the log calls a cause. Ids and due rows know nothing of schedules."""
+        return "schedule" if self.scheduled and trigger == "broadcast" else trigger
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 -- name: campaign_content
 -- What the messages of a campaign share, with its steps as they are now.
 select c.body as template, control.content_type(c.attachments) as content_type, c.reference, c.entity_id, c.application_id,
-       a.handle as account_handle, a.telegram_user_id as account_user_id,
+       c.started_by_schedule as scheduled, a.handle as account_handle, a.telegram_user_id as account_user_id,
        coalesce((select jsonb_agg(jsonb_build_object('identity', s.identity, 'position', s.position, 'body', s.body,
                                                      'delay_seconds', s.delay_seconds, 'followups', s.followups,
                                                      'content_type', control.content_type(s.attachments))

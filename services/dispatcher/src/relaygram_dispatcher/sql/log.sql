@@ -1,7 +1,7 @@
 -- name: run_content
 -- What an outcome's event says beside its message.
 select c.body as template, control.content_type(c.attachments) as content_type, c.reference, c.entity_id, c.application_id,
-       a.handle as account_handle, a.telegram_user_id as account_user_id
+       c.started_by_schedule as scheduled, a.handle as account_handle, a.telegram_user_id as account_user_id
   from control.campaigns c join control.telegram_accounts a on a.id = c.telegram_account_id
  where c.id = $1
 

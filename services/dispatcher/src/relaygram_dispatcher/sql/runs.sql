@@ -76,7 +76,7 @@ select r.run_id, r.campaign_id, r.workspace_id, r.account_id, r.epoch, r.jobs_ma
 -- not to be expanded now.
 select now() as read_at, r.cursor_contact_id, r.jobs_made, c.contacts_generation, coalesce(k.sent + k.failed, 0) as finals,
        c.body as template, case c.attachments when '{}' then 'text' else control.content_type(c.attachments) end as content_type,
-       c.reference, c.entity_id, c.application_id,
+       c.reference, c.entity_id, c.application_id, c.started_by_schedule as scheduled,
        a.handle as account_handle, a.telegram_user_id as account_user_id,
        p.id, p.telegram_user_id, p.handle, p.first_name, p.last_name, p.columns,
        case when c.quiet_hours is not null
