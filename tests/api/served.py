@@ -65,6 +65,8 @@ def environment(database: Database, nats_url: str, port: int, health_port: int) 
         "RELAYGRAM_IMPORT_LEASE_SECONDS": "1",
         "RELAYGRAM_IMPORT_POLL_SECONDS": "0.2",
         "RELAYGRAM_RATE_LIMIT_PER_MINUTE": "0",
+        "RELAYGRAM_CHANNEL_LOGS_PER_MINUTE": "0",
+        "RELAYGRAM_SEND_LOGS_PER_MINUTE": "0",
     }
 
 
@@ -92,7 +94,7 @@ async def served_api(database: Database, nats_url: str, **settings: str) -> Asyn
     with tempfile.TemporaryFile() as errors:
         running = start({**environment(database, nats_url, port, health_port), **settings}, errors=errors)
         try:
-            await eventually(lambda: is_ready(health_port), 20)
+            await eventually(lambda: is_ready(health_port), 60)
             yield Process(port, health_port, token, made.password or "", running.pid)
         finally:
             running.terminate()

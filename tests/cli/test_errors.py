@@ -69,7 +69,7 @@ async def test_an_address_that_is_none(relaygram: Relaygram, monkeypatch: pytest
         ["campaigns", "preview", "1", "--with", "first_name"],
         ["accounts", "connect"],
         ["suppressions", "add"],
-        ["logs", "tail", "1", "--seconds", "0"],
+        ["logs", "tail", "1", "--last", "201"],
         ["workspace", "create", "x"],
     ],
 )

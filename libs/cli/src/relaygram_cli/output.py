@@ -22,7 +22,7 @@ _ENDLESS = 10_000  # columns: what is not for a terminal is not wrapped
 _STYLES = {
     "running": "green", "active": "green", "sent": "green", "completed": "green", "ok": "green",
     "paused": "yellow", "backing_off": "yellow", "code_required": "yellow", "password_required": "yellow",
-    "failed": "red", "disabled": "red", "wrong": "red", "stopped": "red",
+    "pending": "cyan", "failed": "red", "disabled": "red", "wrong": "red", "stopped": "red",
 }  # fmt: skip
 
 
@@ -122,6 +122,20 @@ def show(shown: "RenderableType") -> None:
         console.print(shown)
     sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
     sys.stdout.flush()
+
+
+def print_line(*parts: str | tuple[str, str]) -> None:
+    """One line at once; a part that is a pair with its kind has that kind's colour on a terminal."""
+    pairs = [(part, "") if isinstance(part, str) else part for part in parts if part]
+    if not sys.stdout.isatty():
+        sys.stdout.write(" ".join(text for text, _ in pairs if text) + "\n")
+        sys.stdout.flush()
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    line = Text(" ").join(Text(text, style=_style(text, kind)) for text, kind in pairs if text)
+    Console(highlight=False).print(line, soft_wrap=True)
 
 
 def note(text: str) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 import httpx
@@ -16,6 +16,9 @@ from relaygram_client.transport import Transport
 # A connection that lasted so long, or told a row, was a good one: what follows is a new outage.
 _GOOD_SECONDS = 5.0
 
+#: Called with the revision after which a connection begins.
+OnOpen = Callable[[int], None]
+
 
 class LogStream:
     """One caller's place in the log. What came is never asked for again: the next connection begins after it."""
@@ -28,12 +31,14 @@ class LogStream:
         changed_since: int | None,
         silence_seconds: float,
         longest_outage_seconds: float,
+        on_open: OnOpen | None = None,
     ) -> None:
         self._transport = transport
         self._path = f"/campaigns/{campaign_id}/logs/stream"
         self._last = changed_since
         self._silence_seconds = silence_seconds
         self._longest_outage = longest_outage_seconds
+        self._on_open = on_open
         self._was_open = False
         self._is_good = False
         self._opened_at = 0.0
@@ -80,10 +85,14 @@ class LogStream:
         if event.retry is not None:
             self._retry_seconds = event.retry / 1000
         revision = int(event.id) if event.id.isdecimal() else None
-        if revision is None or (self._last is not None and revision <= self._last):
+        if revision is None:
             return None
         if not event.data:  # where the stream begins
-            self._last = revision
+            self._last = max(revision, self._last or 0)
+            if self._on_open is not None:
+                self._on_open(self._last)
+            return None
+        if self._last is not None and revision <= self._last:
             return None
         row = _row(event.data)
         self._last, self._is_good = revision, True

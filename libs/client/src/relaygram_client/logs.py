@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, TypedDict, Unpack
 
 from relaygram_client.log_export import ExportFormat, pieces_of_export, write_whole
-from relaygram_client.log_stream import LogStream
+from relaygram_client.log_stream import LogStream, OnOpen
 from relaygram_client.models.logs import LogRow, StreamTicket
 from relaygram_client.paging import Listing, one
 from relaygram_client.transport import Transport
@@ -73,13 +73,14 @@ class Logs:
         changed_since: int | None = None,
         silence_seconds: float = 45.0,
         longest_outage_seconds: float = 300.0,
+        on_open: OnOpen | None = None,
     ) -> AsyncGenerator[LogRow, None]:
         """Rows the moment they are made and whenever they change, for ever; from now on, or after a `revision`.
 
         It comes back by itself when the connection breaks or is silent for `silence_seconds` (three of the server's
         heartbeats), goes on where it was, tells no change twice and leaves none out: a row that changed twice
         meanwhile comes once, as it is. It raises what keeps it from coming back, at the latest after
-        `longest_outage_seconds`.
+        `longest_outage_seconds`. `on_open` is called whenever it is connected, with the revision it begins after.
         """
         return LogStream(
             self._transport,
@@ -87,6 +88,7 @@ class Logs:
             changed_since=changed_since,
             silence_seconds=silence_seconds,
             longest_outage_seconds=longest_outage_seconds,
+            on_open=on_open,
         ).rows()
 
     async def stream_ticket(self, campaign_id: int) -> StreamTicket:
