@@ -1,14 +1,7 @@
 """examples/bridge/bridge.py as it is, a process of its own, before a real api: reports become delivery events."""
 
 import asyncio
-import os
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from collections.abc import AsyncIterator
 
 import asyncpg
 import httpx
@@ -17,31 +10,11 @@ import pytest
 from relaygram_local_stack import ports
 from relaygram_local_stack.servers import NatsServer
 from tests.api.served import Process, served_api
+from tests.examples.running_bridge import SECRET, bridge, report
 from tests.support.servers import Database
 from tests.support.waiting import eventually
 
-BRIDGE = Path(__file__).parents[2] / "examples" / "bridge" / "bridge.py"
-SECRET = "a secret of the gateway"
 TAKEN = "select count(*) from control.taken_events"
-
-
-@contextmanager
-def bridge(api_url: str, token: str, port: int) -> Iterator["subprocess.Popen[bytes]"]:
-    """A running bridge."""
-    told = {"RELAYGRAM_API_URL": api_url, "RELAYGRAM_API_TOKEN": token, "BRIDGE_SECRET": SECRET}
-    running = subprocess.Popen(
-        [sys.executable, str(BRIDGE)], env={**os.environ, **told, "BRIDGE_PORT": str(port)}, stderr=subprocess.PIPE
-    )
-    try:
-        yield running
-    finally:
-        running.kill()
-        running.communicate()
-
-
-def report(number: int, status: str = "DELIVERED", **fields: Any) -> dict[str, Any]:
-    """What the gateway tells of a message."""
-    return {"id": f"msg-{number}", "status": status, "at": datetime.now(UTC).isoformat(), "to": "@ann", **fields}
 
 
 @pytest.fixture(scope="module")
