@@ -99,6 +99,8 @@ insert into control.audit_log (workspace_id, actor, action, kind, thing_id)
 insert into control.erasures (workspace_id, person_hashes, addresses_sealed) values ({workspace}, '{{}}', 's');
 insert into control.single_sends (workspace_id, campaign_id, account_id, job_id, handle)
     values ({workspace}, {campaign}, {account}, gen_random_uuid(), 'ann');
+insert into control.stream_tickets (secret_hash, workspace_id, token_id, campaign_id, expires_at)
+    select 'h{workspace}', {workspace}, id, {campaign}, now() from control.api_tokens where workspace_id = {workspace};
 insert into delivery.code_counters (campaign_id, code, workspace_id, messages) values ({campaign}, 'c', {workspace}, 1);
 insert into delivery.minute_counters (campaign_id, minute, workspace_id, sent)
     values ({campaign}, now(), {workspace}, 1);
