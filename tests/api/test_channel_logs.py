@@ -158,6 +158,14 @@ async def test_filters(api: Api, three: list[dict[str, Any]], parameters: dict[s
     assert await ids(api, "filtered", **parameters) == [str(three[number]["job_id"]) for number in expected]
 
 
+async def test_a_phone_of_another_channel_whose_plus_nobody_escaped(api: Api) -> None:
+    message = of_channel(api, "phones", destination="+4915112345678")
+    await write_log(api, [message, of_channel(api, "phones", destination="4915112345678")])
+    for query in ("destination=+4915112345678", "destination=%2B4915112345678"):
+        answer = await api.client.get(f"/phones/1/logs?{query}")
+        assert [one["messageId"] for one in answer.json()["results"]] == [str(message["job_id"])]
+
+
 async def test_messages_by_their_ids(api: Api, three: list[dict[str, Any]]) -> None:
     first, second, third = (str(one["job_id"]) for one in three)
     assert await ids(api, "filtered", messageId=f"{third},{first}") == [first, third]

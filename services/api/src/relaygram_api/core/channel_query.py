@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -14,6 +15,7 @@ MOST_LISTED: Final = 2048  # characters of a list
 _PAGE: Final = ("limit", "cursor", "use_cursor")
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
+_LOST_PLUS: Final = re.compile(r" [0-9]+")
 _MOST_ID: Final = 2**63 - 1
 
 
@@ -107,7 +109,9 @@ def split_list(values: list[str]) -> list[str]:
 
 
 def names_of(name: str) -> list[str]:
-    """How a handle may be written: with its @ or without."""
+    """What is meant by a name: a handle with its @ or without, a phone whose + arrived as a blank."""
+    if _LOST_PLUS.fullmatch(name):
+        return [f"+{name[1:]}"]
     return [name] if name.startswith("@") else [name, f"@{name}"]
 
 

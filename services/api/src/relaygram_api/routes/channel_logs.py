@@ -1,6 +1,6 @@
 """The log of a channel, of the last 48 hours: for screens that show what was sent."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AfterValidator, Field, StringConstraints
@@ -30,32 +30,38 @@ router = APIRouter(route_class=CheckedRoute, tags=["Channel logs"])
 _Text = Annotated[QueryText, StringConstraints(min_length=1)]
 _List = Annotated[list[str], AfterValidator(split_list)]
 _Limit = Annotated[int, Digits, Field(ge=1, le=1000)]
+_A_MESSAGE = "0e5b1c1e-2f6a-5c64-9d3a-6b3f4f3d9a10"
+_A_DAY = ("2020-02-22T17:42:05.390+01:00", "2020-02-23T17:42:05.390+01:00")
+_ENTITY, _APPLICATION = "promotional-traffic-entity", "marketing-automation-application"
 _MANY = f"Repeated or comma-separated; at most {MOST_LISTED:,} characters in all."
+
+
+def _asked(name: str, description: str, *examples: Any) -> Any:
+    """A parameter, by the name that callers give it."""
+    return Query(alias=name, description=description, examples=list(examples) or None)
 
 
 def _query(
     request: Request,
-    sender: Annotated[_Text | None, Query(description="The account's handle or Telegram id.")] = None,
-    destination: Annotated[_Text | None, Query(description="The person's handle or Telegram id.")] = None,
-    bulk_id: Annotated[_List | None, Query(alias="bulkId", description=f"Campaign runs. {_MANY}")] = None,
-    message_id: Annotated[_List | None, Query(alias="messageId", description=f"Messages. {_MANY}")] = None,
+    sender: Annotated[_Text | None, _asked("sender", "The account's handle or Telegram id.")] = None,
+    destination: Annotated[_Text | None, _asked("destination", "The person's handle or Telegram id.")] = None,
+    bulk_id: Annotated[_List | None, _asked("bulkId", f"Campaign runs. {_MANY}", ["12"])] = None,
+    message_id: Annotated[_List | None, _asked("messageId", f"Messages. {_MANY}", [_A_MESSAGE])] = None,
     general_status: Annotated[
-        GeneralStatus | None, Query(alias="generalStatus", description="Only messages whose status is of this group.")
+        GeneralStatus | None, _asked("generalStatus", "Only messages whose status is of this group.")
     ] = None,
-    sent_since: Annotated[Moment | None, Query(alias="sentSince", description="Only messages after this.")] = None,
-    sent_until: Annotated[Moment | None, Query(alias="sentUntil", description="Only messages before this.")] = None,
-    limit: Annotated[_Limit, Query(description="How many messages at most.")] = 50,
-    entity_id: Annotated[_Text | None, Query(alias="entityId", description="The campaign's `entity_id`.")] = None,
+    sent_since: Annotated[Moment | None, _asked("sentSince", "Only messages made after this.", _A_DAY[0])] = None,
+    sent_until: Annotated[Moment | None, _asked("sentUntil", "Only messages made before this.", _A_DAY[1])] = None,
+    limit: Annotated[_Limit, _asked("limit", "How many messages at most.")] = 50,
+    entity_id: Annotated[_Text | None, _asked("entityId", "The campaign's `entity_id`.", _ENTITY)] = None,
     application_id: Annotated[
-        _Text | None, Query(alias="applicationId", description="The campaign's `application_id`.")
+        _Text | None, _asked("applicationId", "The campaign's `application_id`.", _APPLICATION)
     ] = None,
     references: Annotated[
-        _List | None, Query(alias="campaignReferenceId", description=f"The campaigns' `reference`s. {_MANY}")
+        _List | None, _asked("campaignReferenceId", f"The campaigns' `reference`s. {_MANY}", ["summersale"])
     ] = None,
-    use_cursor: Annotated[
-        bool | None, Query(alias="useCursor", description="Whether the answer says how to go on.")
-    ] = None,
-    cursor: Annotated[_Text | None, Query(description="`cursor.nextCursor` of the page before.")] = None,
+    use_cursor: Annotated[bool | None, _asked("useCursor", "Whether the answer says how to go on.")] = None,
+    cursor: Annotated[_Text | None, _asked("cursor", "`cursor.nextCursor` of the page before.")] = None,
 ) -> ChannelQuery:
     return ChannelQuery(
         channel=request.url.path.split("/")[1],
