@@ -1,12 +1,15 @@
 """Exports over real sockets: slow clients, lost ones, PostgreSQL away, limits; a file is whole or seen to be broken."""
 
 import asyncio
+import os
+import signal
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import asyncpg
 import httpx
+import psycopg
 import pytest
 
 from relaygram_common import identity
@@ -188,6 +191,48 @@ async def test_a_short_outage_costs_time_only(client: httpx.AsyncClient, campaig
                 postgres.kill()
                 postgres.start()
     assert positions(b"".join(pieces).decode()) == list(range(1, ROWS + 1))
+
+
+@asynccontextmanager
+async def hanging(postgres: Postgres) -> AsyncIterator[None]:
+    """All of PostgreSQL stands still."""
+    with psycopg.connect(postgres.dsn(), autocommit=True) as connection:
+        sessions = [pid for (pid,) in connection.execute("select pid from pg_stat_activity").fetchall()]
+    stopped = [postgres.pid or 0, *sessions]
+    for pid in stopped:
+        signal_process(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in stopped:
+            signal_process(pid, signal.SIGCONT)
+
+
+def signal_process(pid: int, number: signal.Signals) -> None:
+    """To one that may have ended."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+async def test_postgresql_that_hangs_for_a_while_costs_time_only(
+    client: httpx.AsyncClient, campaign: int, postgres: Postgres
+) -> None:
+    async with exporting(client, campaign) as answer:
+        async with hanging(postgres):
+            await asyncio.sleep(3)  # longer than an answer may take
+        text = (await answer.aread()).decode()
+    assert positions(text) == list(range(1, ROWS + 1))
+
+
+async def test_postgresql_that_hangs_for_too_long_breaks_the_transfer_off(
+    hasty: Process, campaign: int, postgres: Postgres
+) -> None:
+    async with calling(hasty) as client:
+        async with exporting(client, campaign) as answer, hanging(postgres):
+            with pytest.raises(httpx.TransportError):
+                await answer.aread()
+        await works_again(client)
+    await nothing_is_under_way(hasty)
 
 
 async def works_again(client: httpx.AsyncClient) -> None:

@@ -23,8 +23,8 @@ from relaygram_common.tasks import cancel_and_wait
 
 log = structlog.get_logger(__name__)
 
-# What a client must take within its time, lest it is cut off: hardly more than what a connection takes at once.
-_PIECE_BYTES: Final = 64 * 1024
+# What a client must take within its time, lest it is cut off; as much as comes from PostgreSQL at once.
+_PIECE_BYTES: Final = 256 * 1024
 
 _ended = Counter("relaygram_log_exports_ended_total", "Exports of the log that ended, and why", ["format", "why"])
 

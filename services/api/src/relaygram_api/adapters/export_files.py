@@ -5,8 +5,8 @@ import zlib
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-# Of rows with texts that are much alike it makes a fifth (CSV) or an eighth (ndjson), faster than PostgreSQL writes them; 6
-# makes a tenth less of it and takes more than twice as long.
+# Of rows with texts that are much alike it makes a fifth (CSV) or an eighth (ndjson), faster than PostgreSQL writes
+# them; 6 makes a tenth less of it and takes more than twice as long.
 _GZIP_LEVEL: Final = 1
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
