@@ -187,6 +187,19 @@ def _codes_in(node: ast.AST) -> set[str]:
     return {text for text in constants if isinstance(text, str) and re.fullmatch(r"[A-Z][A-Z_]+", text)}
 
 
+def test_the_page_of_the_log_tells_of_each_code_what_the_table_says() -> None:
+    page = (SERVICES.parent / "docs" / "logs.md").read_text(encoding="utf-8")
+    line = re.compile(r"^\| ((?:`[A-Z_]+` ?)+) \| (\d+) `(\w+)` \| (\d+) `(\w+)`(, not permanent)? \|$", re.MULTILINE)
+    written = {
+        code: (int(status), status_name, int(fault), fault_name, not passing)
+        for codes, status, status_name, fault, fault_name, passing in line.findall(page)
+        for code in re.findall(r"[A-Z_]+", codes)
+    }
+    assert written == {
+        code: (status.id, status.name, fault.id, fault.name, fault.permanent) for code, (status, fault) in CODES.items()
+    }
+
+
 async def test_the_filter_selects_exactly_what_shows_its_group(api: Api) -> None:
     rows = [
         row(-api.workspace_id, state, channel="matrix", error_code=code, error_permanent=permanent)
