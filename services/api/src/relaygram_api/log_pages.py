@@ -9,7 +9,7 @@ import orjson
 from prometheus_client import Counter
 
 from relaygram_api.adapters import pg_log_streams
-from relaygram_api.adapters.pg_log_streams import PAGE_ROWS
+from relaygram_api.adapters.pg_log_streams import PAGE_BYTES, PAGE_ROWS
 from relaygram_api.adapters.pg_workspace import Database
 from relaygram_api.core.event_stream import event, in_pieces
 from relaygram_api.log_view import shown_row
@@ -29,16 +29,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows as they go over the wire, the revision of the last one, and how many there are."""
+    """Rows as they go over the wire, the revision of the last one, and whether there may be more already."""
 
     pieces: tuple[bytes, ...]
     last: int
-    rows: int
-
-    @property
-    def is_full(self) -> bool:
-        """Whether there may be more already."""
-        return self.rows == PAGE_ROWS
+    is_full: bool
 
 
 class LogPages:
@@ -79,4 +74,6 @@ class LogPages:
 
 def _page(place: Place, rows: Sequence[Mapping[str, Any]]) -> Page:
     events = (event(row["revision"], orjson.dumps(shown_row(row), option=orjson.OPT_UTC_Z)) for row in rows)
-    return Page(tuple(in_pieces(events)), rows[-1]["revision"] if rows else place.after, len(rows))
+    pieces = tuple(in_pieces(events))
+    is_full = len(rows) == PAGE_ROWS or sum(map(len, pieces)) >= PAGE_BYTES
+    return Page(pieces, rows[-1]["revision"] if rows else place.after, is_full)

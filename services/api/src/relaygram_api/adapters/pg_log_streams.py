@@ -7,6 +7,8 @@ from relaygram_api.adapters.pg_reading import Reading
 from relaygram_api.adapters.pg_workspace import Database, sql
 
 PAGE_ROWS: Final = 200
+# Of texts, so that rows of the largest ones do not take two hundred times their size for each client.
+PAGE_BYTES: Final = 128 * 1024
 
 
 async def begin(reading: Reading, campaign_id: int) -> int | None:
@@ -18,7 +20,8 @@ async def begin(reading: Reading, campaign_id: int) -> int | None:
 async def page(database: Database, workspace_id: int, campaign_id: int, after: int) -> Sequence[Mapping[str, Any]]:
     """The next rows by revision."""
     async with database.reading(workspace_id) as reading:
-        return [dict(row) for row in await reading.fetch(sql["stream_page"], campaign_id, after, PAGE_ROWS)]
+        rows = await reading.fetch(sql["stream_page"], campaign_id, after, PAGE_ROWS, PAGE_BYTES)
+        return [dict(row) for row in rows]
 
 
 async def revisions(database: Database, workspace_id: int, campaign_ids: Collection[int]) -> dict[int, int]:

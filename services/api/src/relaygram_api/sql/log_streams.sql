@@ -5,7 +5,7 @@ select coalesce(k.last_revision, 0) as revision
  where c.id = $1
 
 -- name: stream_page
-select * from delivery.changes_after($1, $2, $3)
+select * from delivery.changes_after($1, $2, $3, $4)
 
 -- name: stream_revisions
 -- What is newest in each of these, to see whether a doorbell was lost.

@@ -40,10 +40,17 @@ language sql security definer set search_path = pg_catalog as $$
 $$;
 
 -- The next rows by revision, as an index gives them: the planner, which does not know how many there are of a campaign,
--- was seen to collect and sort all of its log for each page.
-create function delivery.changes_after(p_campaign bigint, p_after bigint, p_most int) returns setof delivery.log_rows
+-- was seen to collect and sort all of its log for each page. At most so many rows, and none after those whose texts are so
+-- many bytes together: how long a text is can be told without reading it.
+create function delivery.changes_after(p_campaign bigint, p_after bigint, p_most int, p_bytes int)
+returns setof delivery.log_rows
 language sql stable set enable_bitmapscan = off set enable_seqscan = off set enable_sort = off as $$
-    select * from delivery.log_rows where campaign_id = p_campaign and revision > p_after order by revision limit p_most
+    select (w.found).*
+      from (select l as found,
+                   sum(octet_length(l.body)) over (order by l.revision rows between unbounded preceding and 1 preceding) as before
+              from (select * from delivery.log_rows where campaign_id = p_campaign and revision > p_after
+                     order by revision limit p_most) l) w
+     where coalesce(w.before, 0) < p_bytes
 $$;
 revoke execute on function delivery.changes_after from public;
 grant execute on function delivery.changes_after to relaygram_api;
