@@ -48,6 +48,8 @@ async def test_a_contacts_file_becomes_messages_and_a_log(stack: RunningStack, a
             "mode": "broadcast",
             "body": "Hi {{first_name|there}}: {{seat}}",
             "telegram_account_id": audience.account_id,
+            "reference": "mixed",
+            "entity_id": "seats",
         },
     )
     imported = await stack.api.import_contacts(campaign["id"], text)
@@ -63,6 +65,33 @@ async def test_a_contacts_file_becomes_messages_and_a_log(stack: RunningStack, a
     assert {row["body"] for row in rows} >= {"Hi Bruno: S000001"}
     assert all(row["telegram_message_id"] for row in rows if row["status"] == "sent")
     assert [row["id"] for row in rows] == sorted(row["id"] for row in rows)
+    await _channel_log_agrees(stack, rows)
+
+
+async def _channel_log_agrees(stack: RunningStack, rows: list[dict[str, Any]]) -> None:
+    """The same messages as clients of messaging providers see them."""
+    query: dict[str, Any] = {"campaignReferenceId": "mixed", "useCursor": "true", "limit": 50}
+    shown: list[dict[str, Any]] = []
+    while True:
+        answer = (await stack.client.get("/telegram/1/logs", params=query)).raise_for_status().json()
+        shown += answer["results"]
+        if (cursor := answer["cursor"]["nextCursor"]) is None:
+            break
+        query["cursor"] = cursor
+    assert sorted(one["messageId"] for one in shown) == sorted(row["job_id"] for row in rows)
+    of_job = {row["job_id"]: row for row in rows}
+    for one in shown:
+        row = of_job[one["messageId"]]
+        assert one["content"] == {"text": row["body"], "type": "TEXT"}
+        assert (one["status"]["groupName"], one["error"]["name"]) == {
+            None: ("DELIVERED", "NO_ERROR"),
+            "USER_PRIVACY_RESTRICTED": ("UNDELIVERABLE", "EC_FORBIDDEN_ACCESS"),
+            "USER_DEACTIVATED": ("UNDELIVERABLE", "EC_UNKNOWN_USER"),
+        }[row["error"] and row["error"]["code"]]
+        assert one["sentAt"] <= one["doneAt"]
+        assert one["platform"] == {"entityId": "seats", "applicationId": None}
+        assert "+49" not in one["destination"]
+    assert len({(one["bulkId"], one["sender"]) for one in shown}) == 1
 
 
 async def test_a_pause_halts_sending_and_a_start_goes_on_where_it_was(stack: RunningStack, audience: Audience) -> None:

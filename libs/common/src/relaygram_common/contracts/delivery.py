@@ -50,6 +50,7 @@ class DeliveryEvent(BaseModel):
     follow_up: int | None = Field(default=None, ge=0, le=2**31 - 1)  # which of the step's follow-ups
     trigger: Trigger | None = None
     body: str | None = None
+    # text, image, document; of other channels as their gateway says
     content_type: str | None = Field(default=None, max_length=100)
     queued_at: AwareDatetime | None = None
     recipient_id: int | None = Field(default=None, ge=1, le=MAX_ID)  # the person's Telegram id, once it is known
