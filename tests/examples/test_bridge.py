@@ -142,3 +142,20 @@ async def refuses(port: int) -> bool:
         return True
     writer.close()
     return False
+
+
+async def test_the_rate_limit_makes_batches_larger_and_refuses_nobody(
+    database: Database, provisioned_nats: NatsServer
+) -> None:
+    limit = {"RELAYGRAM_RATE_LIMIT_PER_MINUTE": "60"}
+    async with served_api(database, provisioned_nats.url, **limit) as slow:
+        port = ports.free_port(frozenset({slow.port, slow.health_port}))
+        with bridge(slow.url, slow.token, port):
+            headers = {"X-Bridge-Secret": SECRET}
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60) as client:
+                await eventually(lambda: listens(client))
+                for number in range(3000, 3120):  # as many as may come in a burst, one at a time
+                    assert (await client.post("/reports", json=report(number))).status_code == 200
+                rest = (client.post("/reports", json=report(number)) for number in range(3120, 3500))
+                answers = await asyncio.gather(*rest)
+    assert {answer.status_code for answer in answers} == {200}
