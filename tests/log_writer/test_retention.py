@@ -132,6 +132,26 @@ async def test_a_send_leaves_with_the_last_of_its_messages(pool: Any, owner: Any
         assert await owner.fetchval(sends, campaign) == kept
 
 
+async def test_the_ledger_forgets_a_message_with_its_row(pool: Any, owner: Any) -> None:
+    campaign, decided, undecided = new_campaign(), uuid4(), uuid4()
+    await write(pool, *(told("sent", campaign, job=job) for job in (decided, undecided)))
+    for job, state, decided_at in ((decided, "accepted", T0), (undecided, "sending", None)):
+        await owner.execute(
+            "insert into telegram.sends (job_id, workspace_id, campaign_id, account_id, contact_id, step, state,"
+            " attempt, term, first_at, last_at, decided_at) values ($1, 1, $2, 3, 11, 0, $3, 1, 1, now(), now(), $4)",
+            job,
+            campaign,
+            state,
+            decided_at,
+        )
+    await keeper(pool).sweep()
+    kept = "select job_id from telegram.sends where campaign_id = $1"
+    assert len(await owner.fetch(kept, campaign)) == 2
+    await owner.execute(_AGE, campaign, 2)
+    await keeper(pool).sweep()
+    assert [row["job_id"] for row in await owner.fetch(kept, campaign)] == [undecided]
+
+
 async def test_what_has_left_does_not_come_back_when_its_events_are_told_again(pool: Any, owner: Any) -> None:
     campaign, jobs = new_campaign(), [uuid4() for _ in range(4)]
     events = [told("sent", campaign, job=job) for job in jobs]

@@ -35,6 +35,16 @@ language sql stable set enable_seqscan = off set enable_hashjoin = off set enabl
      order by k.campaign_id limit p_most
 $$;
 
+-- The ledger knows as long as the log does what became of a message. A broadcast that still runs keeps its rows: by them its
+-- dispatcher knows that who has no row in the log any more had a message.
+create function telegram.forget_sends(p_campaign bigint, p_job_id uuid[]) returns void
+language sql security definer set search_path = pg_catalog as $$
+    delete from telegram.sends s
+     where s.job_id = any (p_job_id) and s.campaign_id = p_campaign and s.state <> 'sending'
+       and not exists (select from dispatch.runs r join control.campaigns c on c.id = r.campaign_id
+                        where r.campaign_id = p_campaign and r.finished_at is null and c.mode = 'broadcast')
+$$;
+
 -- Takes the first rows of a log, at most `p_most`, up to the first that is younger, has no outcome yet, or that a running
 -- campaign still needs: its outcome was not followed, or its person has a further step to come. Lifetime counters stay.
 -- Returns how many left, and for how many milliseconds the log's lock was held; nothing when it is another one's turn.
@@ -48,6 +58,7 @@ declare
     v_next bigint;
     v_followed bigint;
     v_has_due boolean;
+    v_jobs uuid[];
 begin
     if not delivery.claim_retention(p_owner) then
         return;
@@ -73,9 +84,9 @@ begin
     with gone as (
         delete from delivery.messages m
          where m.campaign_id = p_campaign and m.position >= v_first and m.position < v_next
-        returning m.status, m.created_at
+        returning m.job_id, m.status, m.created_at
     ), counted as (
-        select count(*) as rows, count(*) filter (where g.status = 'sent') as sent,
+        select count(*) as rows, array_agg(g.job_id) as jobs, count(*) filter (where g.status = 'sent') as sent,
                count(*) filter (where g.status = 'failed') as failed, max(g.created_at) as youngest from gone g
     ), noted as (
         update delivery.campaign_counters k
@@ -83,7 +94,8 @@ begin
                retained_failed = k.retained_failed - c.failed, left_until = greatest(k.left_until, c.youngest)
           from counted c where k.campaign_id = p_campaign and c.rows > 0
     )
-    select c.rows into rows_left from counted c;
+    select c.rows, c.jobs into rows_left, v_jobs from counted c;
+    perform telegram.forget_sends(p_campaign, v_jobs);
     -- A send goes with the last of its messages.
     delete from delivery.sends s where s.place = p_campaign and s.last_position < v_next;
     -- Nothing shows a rate of hours ago; who is still being written to forgets them by himself.
@@ -94,8 +106,9 @@ begin
 end
 $$;
 
-revoke execute on function delivery.claim_retention, delivery.old_logs, delivery.trim_log from public;
-grant execute on function delivery.claim_retention, delivery.old_logs, delivery.trim_log to relaygram_log_writer;
+revoke execute on function telegram.forget_sends, delivery.claim_retention, delivery.old_logs, delivery.trim_log from public;
+grant usage on schema telegram to relaygram_log_writer;
+grant execute on function telegram.forget_sends, delivery.claim_retention, delivery.old_logs, delivery.trim_log to relaygram_log_writer;
 grant usage on schema dispatch to relaygram_log_writer;
 grant select on dispatch.due, dispatch.runs to relaygram_log_writer;
 grant select on control.steps to relaygram_log_writer;
