@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints, is_typeddict
 
 import pytest
+from pydantic.alias_generators import to_snake
 
 import relaygram_client
 from relaygram_client.accounts import Accounts, LimitChanges
 from relaygram_client.audit import Audit
 from relaygram_client.campaigns import Campaigns, FollowUpGiven, QuietHoursGiven, StepGiven
+from relaygram_client.channel_logs import ChannelLogs
 from relaygram_client.contacts import Contacts
 from relaygram_client.delivery_events import DeliveryEvents
 from relaygram_client.imports import Imports
@@ -21,6 +23,7 @@ from relaygram_client.models import (
     accounts,
     audit,
     campaigns,
+    channel_logs,
     contacts,
     delivery_events,
     identity,
@@ -28,12 +31,14 @@ from relaygram_client.models import (
     media,
     people,
     previews,
+    send_logs,
     shape,
     stats,
     steps,
 )
 from relaygram_client.models.shape import Shape
 from relaygram_client.people import People
+from relaygram_client.send_logs import SendLogs
 from relaygram_client.session import Session
 from relaygram_client.suppressions import Suppressions
 from relaygram_client.tokens import Tokens
@@ -117,11 +122,28 @@ MODELS: dict[str, type[Shape]] = {
 }
 
 
-def operations() -> Iterator[dict[str, Any]]:
-    """Of the campaign API: the other shapes are for clients that are there already."""
+#: The other shapes, which have names as their users know them.
+OTHER_CALLS: dict[str, tuple[Callable[..., Any], ...]] = {
+    "list_telegram_logs": (ChannelLogs.list, ChannelLogs.page),
+    "list_messenger_logs": (ChannelLogs.list, ChannelLogs.page),
+    "list_instagram_logs": (ChannelLogs.list, ChannelLogs.page),
+    "get_send_log": (SendLogs.get,),
+    "search_send_logs": (SendLogs.search,),
+}
+OTHER_MODELS: dict[str, type[Shape]] = {
+    name: model
+    for module in (channel_logs, send_logs)
+    for name, model in vars(module).items()
+    if inspect.isclass(model) and issubclass(model, Shape) and not name.startswith("_") and model is not Shape
+}
+OTHER_RENAMED = {"SendLogSearch": "SendLogsFound"}
+
+
+def operations(*, other: bool = False) -> Iterator[dict[str, Any]]:
+    """Of the campaign API, or of the other shapes."""
     for address, path in DOCUMENT["paths"].items():
         for method, operation in path.items():
-            if method != "parameters" and address.startswith("/api/v1/"):
+            if method != "parameters" and address.startswith("/api/v1/") is not other:
                 yield operation
 
 
@@ -221,6 +243,21 @@ def test_every_parameter_can_be_given(operation: dict[str, Any]) -> None:
         return
     accepted = set().union(*(accepted_names(call) for call in CALLS[operation["operationId"]]))
     assert wanted_names(operation) - BY_ITSELF <= accepted
+
+
+def test_every_call_of_the_other_shapes_is_one_of_the_client() -> None:
+    assert {operation["operationId"] for operation in operations(other=True)} == set(OTHER_CALLS)
+    for operation in operations(other=True):
+        accepted = set().union(*(accepted_names(call) for call in OTHER_CALLS[operation["operationId"]]))
+        parameters = (resolved(parameter) for parameter in operation.get("parameters", []))
+        names = {to_snake(parameter["name"]) for parameter in parameters if parameter["in"] in ("path", "query")}
+        assert names - {"use_cursor"} <= accepted
+
+
+@pytest.mark.parametrize("name", OTHER_MODELS)
+def test_every_field_of_the_other_shapes_is_in_its_model(name: str) -> None:
+    fields = OTHER_MODELS[name].model_json_schema(by_alias=True)["properties"]
+    assert set(fields) == set(properties(SCHEMAS[OTHER_RENAMED.get(name, name)]))
 
 
 def test_parts_of_bodies_have_the_fields_of_the_document() -> None:

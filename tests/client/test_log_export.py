@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from relaygram_client import InvalidError, NoAnswerError, NotFoundError, Relaygram
@@ -92,6 +93,18 @@ async def test_an_export_that_breaks_off_leaves_what_was_there(tmp_path: Path) -
     assert came == [b"id,x\r\n"]
     assert names(tmp_path) == ["log.csv"]
     assert (tmp_path / "log.csv").read_text() == "the one of yesterday"
+
+
+async def test_what_goes_wrong_in_the_callers_own_code_is_left_alone(relaygram: Relaygram, api: Api) -> None:
+    campaign = await a_log(api)
+
+    async def pass_on() -> None:
+        async with relaygram.logs.export(campaign) as pieces:
+            async for _ in pieces:
+                raise httpx.ConnectError("of another server")
+
+    with pytest.raises(httpx.ConnectError):
+        await pass_on()
 
 
 async def test_an_export_that_is_cancelled_leaves_nothing(relaygram: Relaygram, api: Api, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ async def pieces_of_export(
     headers = {"Accept": "*/*", "Accept-Encoding": "gzip" if gzip else "identity"}
     path = f"/campaigns/{campaign_id}/logs/export"
     async with transport.opened(path, headers, query={"format": format, **wanted}) as response:
-        yield _compressed(response) if gzip else response.aiter_bytes()
+        yield transport.reading(_compressed(response) if gzip else response.aiter_bytes())
 
 
 def _compressed(response: httpx.Response) -> AsyncIterator[bytes]:

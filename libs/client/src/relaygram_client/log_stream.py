@@ -5,7 +5,6 @@ import random
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
-import httpx
 import httpx_sse
 
 from relaygram_client.errors import ApiError, NoAnswerError, RelaygramError, UnexpectedAnswerError
@@ -70,15 +69,14 @@ class LogStream:
         if self._last is not None:
             headers["Last-Event-ID"] = str(self._last)
         async with self._transport.opened(self._path, headers, silence_seconds=self._silence_seconds) as response:
+            if response.headers.get("content-type", "").partition(";")[0] != "text/event-stream":
+                raise UnexpectedAnswerError(f"what {self._transport.url} answered is no stream of events")
             self._was_open, self._opened_at = True, _now()
-            try:
-                async with aclosing(_events(response)) as events:
-                    async for event in events:
-                        row = self._taken(event)
-                        if row is not None:
-                            yield row
-            except httpx_sse.SSEError as error:
-                raise UnexpectedAnswerError(f"the answer is no stream of events: {error}") from error
+            async with aclosing(httpx_sse.EventSource(response).aiter_sse()) as events:
+                async for event in self._transport.reading(events):
+                    row = self._taken(event)
+                    if row is not None:
+                        yield row
 
     def _taken(self, event: httpx_sse.ServerSentEvent) -> LogRow | None:
         """The event's row; None of what is no row, or is known."""
@@ -123,10 +121,6 @@ def _row(data: str) -> LogRow:
         return LogRow.model_validate_json(data)
     except ValueError as error:
         raise UnexpectedAnswerError("the stream tells something that is no row of a log") from error
-
-
-def _events(response: httpx.Response) -> AsyncGenerator[httpx_sse.ServerSentEvent, None]:
-    return httpx_sse.EventSource(response).aiter_sse()
 
 
 def _may_pass(error: RelaygramError) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -20,6 +20,7 @@ _REPEATABLE_METHODS = frozenset({"GET", "PUT", "DELETE"})
 _STILL_RUNNING = "idempotency_key_in_use"
 _CONNECT_SECONDS = 5.0
 
+Part = TypeVar("Part")
 Query = Mapping[str, Any]
 #: Makes the body anew for each attempt; None of a body that can be had only once.
 Body = Callable[[], AsyncIterable[bytes]]
@@ -96,31 +97,44 @@ class Transport:
     async def download(self, path: str, *, query: Query | None = None) -> AsyncIterator[AsyncIterator[bytes]]:
         """The body of a GET in pieces."""
         async with self.opened(path, {"Accept": "*/*"}, query=query) as response:
-            yield response.aiter_bytes()
+            yield self.reading(response.aiter_bytes())
 
     @asynccontextmanager
     async def opened(
         self, path: str, headers: Mapping[str, str], *, query: Query | None = None, silence_seconds: float | None = None
     ) -> AsyncIterator[httpx.Response]:
-        """The answer to a GET, whose body is still to come; one attempt. Raises NoAnswerError in the middle of it too.
+        """The answer to a GET, whose body is still to come, to be read by `reading`; one attempt.
 
         After `silence_seconds` without a byte it is given up.
         """
         request = self._request("GET", path, headers, query=query)
         if silence_seconds is not None:
             request.extensions["timeout"] = {**request.extensions["timeout"], "read": silence_seconds}
-        response = None
         try:
             response = await self._http.send(request, stream=True)
-            if response.status_code != httpx.codes.OK:
-                await response.aread()
-                raise as_error(response)
-            yield response
         except httpx.TransportError as error:
             raise no_answer(self.url, error) from error
+        try:
+            if response.status_code != httpx.codes.OK:
+                raise await self._refusal(response)
+            yield response
         finally:
-            if response is not None:
-                await response.aclose()
+            await response.aclose()
+
+    async def reading(self, parts: AsyncIterable[Part]) -> AsyncIterator[Part]:
+        """What comes of such an answer. Raises NoAnswerError when it breaks off."""
+        try:
+            async for part in parts:
+                yield part
+        except httpx.TransportError as error:
+            raise no_answer(self.url, error) from error
+
+    async def _refusal(self, response: httpx.Response) -> Exception:
+        try:
+            await response.aread()
+        except httpx.TransportError as error:
+            return no_answer(self.url, error)
+        return as_error(response)
 
     async def _attempts(
         self,
