@@ -102,8 +102,8 @@ async def test_who_leaves_before_the_first_row_comes_back_and_misses_none(client
 
 
 async def test_silence_is_filled_with_heartbeats(client: httpx.AsyncClient, log: Log) -> None:
+    begun = time.monotonic()
     async with opened(client, log.campaign_id) as stream:
-        begun = time.monotonic()
         await heartbeat(stream)
         await heartbeat(stream)
         assert time.monotonic() - begun > 1.5 * HEARTBEAT_SECONDS
@@ -206,7 +206,7 @@ async def test_it_ends_with_its_token(client: httpx.AsyncClient, log: Log, proce
         async with opened(other, campaign_id) as stream:
             await heartbeat(stream)
             await execute(log.database, ENDINGS[how], int(token.partition("|")[0]))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 assert await stream.event() is None
 
 
@@ -216,11 +216,13 @@ async def test_the_duration_of_requests_knows_when_it_began_not_when_it_ended(
     labels = '{method="GET",route="/api/v1/campaigns/{campaign_id}/logs/stream",status="200"}'
     count, total = (f"relaygram_http_request_seconds_{what}{labels}" for what in ("count", "sum"))
     before, spent = await metric(process, count), await metric(process, total)
+    begun = time.monotonic()
     async with opened(client, log.campaign_id) as stream:
+        most = time.monotonic() - begun
         for _ in range(5):
             await heartbeat(stream)
         assert await metric(process, count) == before + 1
-    assert await metric(process, total) - spent < 5 * HEARTBEAT_SECONDS
+    assert await metric(process, total) - spent <= most
 
 
 async def test_who_comes_back_at_random_is_told_everything_once(client: httpx.AsyncClient, log: Log) -> None:

@@ -23,7 +23,7 @@ from tests.support.waiting import eventually
 
 SETTINGS = {
     "RELAYGRAM_STREAM_HEARTBEAT_SECONDS": "0.3",
-    "RELAYGRAM_STREAM_SEND_SECONDS": "1",
+    "RELAYGRAM_STREAM_SEND_SECONDS": "3",
     "RELAYGRAM_STREAMS_PER_TOKEN": "100",
 }
 
@@ -103,7 +103,7 @@ async def test_a_client_that_does_not_read_is_cut_and_nothing_is_kept_for_it(log
             most = max(most, resident_bytes(process.pid))
             return await metric(process, 'relaygram_log_streams_ended_total{why="slow"}') - cut == len(clients)
 
-        await eventually(all_are_cut, 30)
+        await eventually(all_are_cut, 60)
         assert most - before < 40 * 1024 * 1024, "400 MB were to be told"
         for one in clients:
             assert await asyncio.to_thread(is_reset, one)  # the system keeps nothing for it either
@@ -130,7 +130,7 @@ async def test_without_nats_rows_come_by_the_look_of_each_second(
         try:
             for text in ("one", "two"):
                 await log.write(text)
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(30):
                     assert await stream.bodies(1) == [text]
         finally:
             provisioned_nats.start()
@@ -156,8 +156,8 @@ async def test_a_process_that_stops_ends_its_streams_at_once(
                 begun = time.monotonic()
                 stopping.terminate()
                 assert await stream.event() is None  # the answer has an end: the connection was not just lost
-            _, errors = await asyncio.to_thread(stopping.communicate, timeout=20)
-        assert time.monotonic() - begun < 8
+            _, errors = await asyncio.to_thread(stopping.communicate, timeout=60)
+        assert time.monotonic() - begun < 25, "it waited for its streams"
         assert stopping.returncode == 0
         assert b"ASGI" not in errors, errors.decode()
     finally:
@@ -210,5 +210,5 @@ async def test_without_postgresql_it_stays_open_and_goes_on(
                 finally:
                     server.start()
                 await log.write("after")
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(60):
                     assert await stream.bodies(1) == ["after"]
