@@ -3,13 +3,20 @@
 import csv
 import io
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 
-from tests.api.streams import execute
+from tests.api.served import Process
+from tests.api.streams import execute, make_campaign, metric
 from tests.api.support import Api
 from tests.support.servers import Database
+from tests.support.waiting import eventually
+
+LONG_ROWS = 20_000
+_LONG_BODY = 2_000  # 50 MB in all: more than connections hold
 
 _PER_PAGE = 200
 _FILL = """
@@ -79,3 +86,38 @@ async def fill(
     await execute(database, _FILL, campaign_id, workspace_id, first, last, body)
     await execute(database, _COUNT, campaign_id, workspace_id, last)
     await execute(database, _MOVE_ON)
+
+
+async def long_log(client: httpx.AsyncClient, database: Database) -> int:
+    """A new campaign with LONG_ROWS rows."""
+    workspace = (await client.get("/me")).raise_for_status().json()["data"]["workspace"]["id"]
+    campaign = await make_campaign(client)
+    await fill(database, workspace, campaign, last=LONG_ROWS, body=_LONG_BODY)
+    return campaign
+
+
+def positions(text: str) -> list[int]:
+    """Of rows made by fill, as JSON lines."""
+    return [int(one["telegram_message_id"]) for one in json_rows(text)]
+
+
+@asynccontextmanager
+async def exporting(
+    client: httpx.AsyncClient, campaign: int, output: str = "ndjson", *, coding: str = "identity"
+) -> AsyncIterator[httpx.Response]:
+    """An export that has begun; as it is, since gzip makes next to nothing of these texts."""
+    path, headers = f"/campaigns/{campaign}/logs/export", {"Accept-Encoding": coding}
+    async with client.stream("GET", path, params={"format": output}, headers=headers) as answer:
+        if answer.status_code != 200:
+            await answer.aread()
+        assert answer.status_code == 200, answer.text
+        yield answer
+
+
+async def nothing_is_under_way(process: Process) -> None:
+    """All exports have ended, also those whose clients left."""
+
+    async def none() -> bool:
+        return await metric(process, "relaygram_log_exports{") + await metric(process, "relaygram_log_exports ") == 0
+
+    await eventually(none)

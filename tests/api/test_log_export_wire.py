@@ -1,21 +1,16 @@
-"""Exports over real sockets: slow clients, lost ones, PostgreSQL away, limits; a file is whole or seen to be broken."""
+"""Exports over real sockets: slow clients, lost ones, limits; what comes and goes in the log meanwhile."""
 
 import asyncio
-import os
-import signal
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 
 import asyncpg
 import httpx
-import psycopg
 import pytest
 
 from relaygram_common import identity
-from relaygram_common.database import migrate
-from relaygram_local_stack.servers import NatsServer, Postgres
-from tests.api.exports import fill, json_rows
+from relaygram_local_stack.servers import NatsServer
+from tests.api.exports import LONG_ROWS, exporting, fill, long_log, nothing_is_under_way, positions
 from tests.api.log_rows import row, write_rows
 from tests.api.served import Process, served_api
 from tests.api.streams import calling, execute, make_campaign, metric
@@ -24,35 +19,19 @@ from tests.support.servers import Database
 from tests.support.waiting import eventually
 
 FEW = {"RELAYGRAM_EXPORTS_PER_TOKEN": "2", "RELAYGRAM_MAX_EXPORTS": "3"}
-HASTY = {"RELAYGRAM_EXPORT_SEND_SECONDS": "1", "RELAYGRAM_EXPORT_RETRY_SECONDS": "1"}
-ROWS = 20_000
-BODY = 2_000  # 50 MB in all: more than connections hold
+HASTY = {"RELAYGRAM_EXPORT_SEND_SECONDS": "1"}
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Postgres:
-    """A PostgreSQL that these tests may stop."""
-    return Postgres(tmp_path_factory.mktemp("export-postgres"), volatile=True)
-
-
-@pytest.fixture(scope="module")
-async def fragile(postgres: Postgres) -> AsyncIterator[Database]:
-    with postgres:
-        postgres.ensure_database("exports")
-        await asyncio.to_thread(migrate.upgrade, postgres.dsn("exports"))
-        yield Database(postgres, "exports")
-
-
-@pytest.fixture(scope="module")
-async def process(fragile: Database, provisioned_nats: NatsServer) -> AsyncIterator[Process]:
-    async with served_api(fragile, provisioned_nats.url, **FEW) as running:
+async def process(database: Database, provisioned_nats: NatsServer) -> AsyncIterator[Process]:
+    async with served_api(database, provisioned_nats.url, **FEW) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-async def hasty(process: Process, fragile: Database, provisioned_nats: NatsServer) -> AsyncIterator[Process]:
-    """One that soon gives up, on clients and on PostgreSQL."""
-    async with served_api(fragile, provisioned_nats.url, **HASTY) as running:
+async def hasty(process: Process, database: Database, provisioned_nats: NatsServer) -> AsyncIterator[Process]:
+    """One that soon gives up on clients."""
+    async with served_api(database, provisioned_nats.url, **HASTY) as running:
         yield running
 
 
@@ -69,43 +48,15 @@ async def workspace(client: httpx.AsyncClient) -> int:
 
 
 @pytest.fixture
-async def campaign(client: httpx.AsyncClient, fragile: Database, workspace: int) -> int:
+async def campaign(client: httpx.AsyncClient, database: Database) -> int:
     """A campaign with a long log."""
-    made = await make_campaign(client)
-    await fill(fragile, workspace, made, last=ROWS, body=BODY)
-    return made
-
-
-@asynccontextmanager
-async def exporting(
-    client: httpx.AsyncClient, campaign: int, output: str = "ndjson", *, coding: str = "identity"
-) -> AsyncIterator[httpx.Response]:
-    """An export that has begun; as it is, since gzip makes next to nothing of these texts."""
-    path, headers = f"/campaigns/{campaign}/logs/export", {"Accept-Encoding": coding}
-    async with client.stream("GET", path, params={"format": output}, headers=headers) as answer:
-        if answer.status_code != 200:
-            await answer.aread()
-        assert answer.status_code == 200, answer.text
-        yield answer
-
-
-async def nothing_is_under_way(process: Process) -> None:
-    """All exports have ended, also those whose clients left."""
-
-    async def none() -> bool:
-        return await metric(process, "relaygram_log_exports{") + await metric(process, "relaygram_log_exports ") == 0
-
-    await eventually(none)
-
-
-def positions(text: str) -> list[int]:
-    return [int(one["telegram_message_id"]) for one in json_rows(text)]
+    return await long_log(client, database)
 
 
 async def test_a_slow_client_holds_nothing_in_postgresql_and_gets_all(
-    client: httpx.AsyncClient, campaign: int, fragile: Database
+    client: httpx.AsyncClient, campaign: int, database: Database
 ) -> None:
-    watching = await asyncpg.connect(fragile.dsn)
+    watching = await asyncpg.connect(database.dsn)
     busy = "select count(*) from pg_stat_activity where usename = 'relaygram_api' and xact_start is not null"
 
     async def nobody() -> bool:
@@ -121,7 +72,7 @@ async def test_a_slow_client_holds_nothing_in_postgresql_and_gets_all(
                     await eventually(nobody, 5)  # while it waits for us
     finally:
         await watching.close()
-    assert positions(b"".join(pieces).decode()) == list(range(1, ROWS + 1))
+    assert positions(b"".join(pieces).decode()) == list(range(1, LONG_ROWS + 1))
 
 
 async def test_a_client_that_stands_still_is_cut_off(hasty: Process, campaign: int) -> None:
@@ -166,143 +117,40 @@ async def test_a_client_that_leaves_ends_its_export(process: Process, campaign: 
     await nothing_is_under_way(process)
 
 
-@pytest.mark.parametrize("output", ["csv", "ndjson", "parquet"])
-async def test_without_postgresql_for_too_long_the_transfer_breaks_off(
-    hasty: Process, campaign: int, postgres: Postgres, output: str
-) -> None:
-    async with calling(hasty) as client:
-        try:
-            async with exporting(client, campaign, output) as answer:
-                postgres.stop()
-                with pytest.raises(httpx.TransportError):
-                    await answer.aread()
-        finally:
-            postgres.start()
-        await works_again(client)
-    await nothing_is_under_way(hasty)
-
-
-async def test_a_short_outage_costs_time_only(client: httpx.AsyncClient, campaign: int, postgres: Postgres) -> None:
-    async with exporting(client, campaign) as answer:
-        pieces = []
-        async for piece in answer.aiter_raw(1024 * 1024):
-            pieces.append(piece)
-            if len(pieces) == 3:
-                postgres.kill()
-                postgres.start()
-    assert positions(b"".join(pieces).decode()) == list(range(1, ROWS + 1))
-
-
-@asynccontextmanager
-async def hanging(postgres: Postgres) -> AsyncIterator[None]:
-    """All of PostgreSQL stands still."""
-    with psycopg.connect(postgres.dsn(), autocommit=True) as connection:
-        sessions = [pid for (pid,) in connection.execute("select pid from pg_stat_activity").fetchall()]
-    stopped = [postgres.pid or 0, *sessions]
-    for pid in stopped:
-        signal_process(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in stopped:
-            signal_process(pid, signal.SIGCONT)
-
-
-def signal_process(pid: int, number: signal.Signals) -> None:
-    """To one that may have ended."""
-    with suppress(ProcessLookupError):
-        os.kill(pid, number)
-
-
-async def test_postgresql_that_hangs_for_a_while_costs_time_only(
-    client: httpx.AsyncClient, campaign: int, postgres: Postgres
-) -> None:
-    async with exporting(client, campaign) as answer:
-        async with hanging(postgres):
-            await asyncio.sleep(3)  # longer than an answer may take
-        text = (await answer.aread()).decode()
-    assert positions(text) == list(range(1, ROWS + 1))
-
-
-async def test_postgresql_that_hangs_for_too_long_breaks_the_transfer_off(
-    hasty: Process, campaign: int, postgres: Postgres
-) -> None:
-    async with calling(hasty) as client:
-        async with exporting(client, campaign) as answer, hanging(postgres):
-            with pytest.raises(httpx.TransportError):
-                await answer.aread()
-        await works_again(client)
-    await nothing_is_under_way(hasty)
-
-
-async def works_again(client: httpx.AsyncClient) -> None:
-    async def works() -> bool:
-        return (await client.get("/campaigns")).status_code == 200
-
-    await eventually(works)
-
-
-async def test_a_file_broken_off_has_no_end(
-    hasty: Process, client: httpx.AsyncClient, campaign: int, postgres: Postgres
-) -> None:
-    """Over the wire: no last chunk, so that no client of HTTP/1.1 takes the file for whole."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", hasty.port)
-    path = f"/api/v1/campaigns/{campaign}/logs/export?format=csv"
-    received = bytearray()
-
-    async def read_on() -> None:
-        while piece := await reader.read(65536):
-            received.extend(piece)
-
-    try:
-        writer.write(hasty.head("GET", path, token=hasty.token))
-        received += await reader.readuntil(b"\r\n\r\n")
-        postgres.stop()
-        with pytest.raises(ConnectionResetError):
-            await read_on()
-    finally:
-        postgres.start()
-        writer.close()
-    assert received.startswith(b"HTTP/1.1 200")
-    assert b"transfer-encoding: chunked" in received[:2000].lower()
-    assert not received.endswith(b"0\r\n\r\n")
-    await works_again(client)
-
-
 async def test_rows_that_come_later_are_not_in_it(
-    client: httpx.AsyncClient, campaign: int, fragile: Database, workspace: int
+    client: httpx.AsyncClient, campaign: int, database: Database, workspace: int
 ) -> None:
     async with exporting(client, campaign) as answer:
-        await write_rows(fragile, workspace, [row(campaign, "sent", body="late", telegram_message_id=0)])
+        await write_rows(database, workspace, [row(campaign, "sent", body="late", telegram_message_id=0)])
         text = (await answer.aread()).decode()
-    assert positions(text) == list(range(1, ROWS + 1))
+    assert positions(text) == list(range(1, LONG_ROWS + 1))
 
 
 async def test_rows_that_retention_takes_meanwhile_are_left_out_and_no_others(
-    client: httpx.AsyncClient, campaign: int, fragile: Database
+    client: httpx.AsyncClient, campaign: int, database: Database
 ) -> None:
     async with exporting(client, campaign) as answer:
-        for last in range(ROWS // 10, ROWS, ROWS // 10):
+        for last in range(LONG_ROWS // 10, LONG_ROWS, LONG_ROWS // 10):
             await execute(
-                fragile, "delete from delivery.messages where campaign_id = $1 and position <= $2", campaign, last
+                database, "delete from delivery.messages where campaign_id = $1 and position <= $2", campaign, last
             )
             counters = "update delivery.campaign_counters set first_position = $2 where campaign_id = $1"
-            await execute(fragile, counters, campaign, last + 1)
+            await execute(database, counters, campaign, last + 1)
         text = (await answer.aread()).decode()
     found = positions(text)
     assert found == sorted(set(found))
     assert found[:100] == list(range(1, 101))  # read before
-    assert found[-ROWS // 10 :] == list(range(ROWS - ROWS // 10 + 1, ROWS + 1))
+    assert found[-LONG_ROWS // 10 :] == list(range(LONG_ROWS - LONG_ROWS // 10 + 1, LONG_ROWS + 1))
     async with exporting(client, campaign) as answer:
-        assert positions((await answer.aread()).decode()) == list(range(ROWS - ROWS // 10 + 1, ROWS + 1))
+        assert positions((await answer.aread()).decode()) == list(range(LONG_ROWS - LONG_ROWS // 10 + 1, LONG_ROWS + 1))
 
 
 async def test_few_at_once_for_a_token_and_for_all(
-    process: Process, client: httpx.AsyncClient, campaign: int, fragile: Database
+    process: Process, client: httpx.AsyncClient, campaign: int, database: Database
 ) -> None:
     await nothing_is_under_way(process)
     path = f"/campaigns/{campaign}/logs/export"
-    other = await identity.create_token(fragile.dsn, EMAIL, "other", ["logs:read"])
+    other = await identity.create_token(database.dsn, EMAIL, "other", ["logs:read"])
     async with exporting(client, campaign), exporting(client, campaign), calling(process, other) as another:
         refused = await client.get(path)
         assert (refused.status_code, refused.json()["code"]) == (429, "too_many_requests")
@@ -313,13 +161,13 @@ async def test_few_at_once_for_a_token_and_for_all(
             assert int(full.headers["Retry-After"]) >= 1
     await nothing_is_under_way(process)
     async with exporting(client, campaign) as answer:
-        assert len(positions((await answer.aread()).decode())) == ROWS
+        assert len(positions((await answer.aread()).decode())) == LONG_ROWS
 
 
 async def test_an_export_ends_with_its_token(
-    process: Process, client: httpx.AsyncClient, campaign: int, fragile: Database
+    process: Process, client: httpx.AsyncClient, campaign: int, database: Database
 ) -> None:
-    token = await identity.create_token(fragile.dsn, EMAIL, "short", ["logs:read"])
+    token = await identity.create_token(database.dsn, EMAIL, "short", ["logs:read"])
 
     async def read_on(pieces: AsyncIterator[bytes]) -> None:
         async for _ in pieces:
@@ -335,11 +183,11 @@ async def test_an_export_ends_with_its_token(
 
 
 async def test_texts_that_grow_are_read_in_smaller_parts(
-    process: Process, client: httpx.AsyncClient, fragile: Database, workspace: int
+    process: Process, client: httpx.AsyncClient, database: Database, workspace: int
 ) -> None:
     campaign = await make_campaign(client)
-    await fill(fragile, workspace, campaign, last=15_000, body=1)
-    await fill(fragile, workspace, campaign, first=15_001, last=19_000, body=16_000)  # 64 MB
+    await fill(database, workspace, campaign, last=15_000, body=1)
+    await fill(database, workspace, campaign, first=15_001, last=19_000, body=16_000)  # 64 MB
     before = peak_bytes(process.pid)
     async with exporting(client, campaign) as answer:
         text = (await answer.aread()).decode()
