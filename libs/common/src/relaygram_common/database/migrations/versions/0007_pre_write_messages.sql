@@ -11,7 +11,7 @@ create function delivery.write_messages(
     p_triggered_by_message_id bigint[], p_error_code text[], p_error_message text[], p_error_permanent boolean[],
     p_reference text[], p_entity_id text[], p_application_id text[], p_price jsonb[], p_recipient_id bigint[] default null, p_follow_up int[] default null)
 returns table (campaign_id bigint, revision bigint)
-language plpgsql as $$
+language plpgsql set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 #variable_conflict use_column
 declare
     v_last delivery.sequence;
@@ -24,6 +24,10 @@ begin
     perform pg_advisory_xact_lock(7205759403);
     select * into v_last from delivery.sequence;
     v_now := greatest(clock_timestamp(), v_last.last_created_at);
+    -- Below, only one of the indexes of the log finds a message, and which one is not to be seen while there are few rows: a
+    -- plan made then and kept took seconds for a batch, a minute later. So as long as they are few it is planned each time.
+    perform set_config('plan_cache_mode',
+        case when pg_relation_size('delivery.messages') < 64 * 1024 * 1024 then 'force_custom_plan' else 'auto' end, true);
     -- Asked once a batch: these people are few. Those of test sends (campaign 0) have ids of their own, here negative; those
     -- of other channels (campaigns below 0) are not ours.
     v_erased := array(select case f.campaign_id when 0 then -f.contact_id else f.contact_id end
