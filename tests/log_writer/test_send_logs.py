@@ -140,6 +140,31 @@ async def test_a_moved_first_message_gives_its_old_send_a_later_start(pool: "asy
     assert {send["step"]: (send["started_at"], send["accepted"]) for send in sends} == {0: (later, 0), 1: (T0, 1)}
 
 
+async def test_a_far_start_is_found_in_bounded_looks(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    campaign, first, workspace = new_campaign(), uuid4(), 77
+    made = [event("queued", campaign=campaign, job=first, workspace_id=workspace, queued_at=T0)]
+    last = T0 + timedelta(seconds=60)
+    made.append(event("queued", campaign=campaign, workspace_id=workspace, queued_at=last))
+    between, other = range(1, 50), new_campaign()
+    for number in between:  # some of them in the same millisecond
+        at = T0 + timedelta(milliseconds=number // 7)
+        made.append(event("queued", campaign=other, workspace_id=workspace, queued_at=at))
+    await PgLog(pool).write(_folded(made))
+    # As if a look ended after ten messages.
+    await pool.execute("update delivery.sends set unsettled = true, started_at = $2 where place = $1", campaign, T0)
+    await pool.execute("update delivery.messages set step = 1 where campaign_id = $1 and job_id = $2", campaign, first)
+    starts = []
+    is_unsettled = True
+    while is_unsettled:
+        await pool.execute("select delivery.settle_sends(10)")
+        (found,) = await pool.fetch("select started_at, unsettled from delivery.sends where place = $1", campaign)
+        is_unsettled = found["unsettled"]
+        starts.append(found["started_at"])
+    assert starts == sorted(set(starts))  # nearer each time, never beyond
+    assert starts[-1] == last
+    assert 3 <= len(starts) <= 6
+
+
 async def _campaign(database: Database, **fields: Any) -> int:
     """A campaign of workspace 1, as the api makes them."""
     owner = await asyncpg.connect(database.dsn)

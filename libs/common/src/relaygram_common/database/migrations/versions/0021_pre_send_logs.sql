@@ -66,19 +66,40 @@ language sql stable as $$
 $$;
 
 -- Looks for the start of sends whose first message went to another one: a step was moved while messages waited. Along
--- the messages by time from where the start was, so that what is looked at is little and in order.
-create function delivery.settle_sends() returns void
-language sql set enable_sort = off as $$
-    update delivery.sends s
-       set unsettled = false,
-           started_at = coalesce((
-               select m.queued_at from delivery.messages m
-                cross join lateral delivery.send_of(m.campaign_id, m.job_id, m.run_id, m.step, m.trigger, m.follow_up) k
-                where m.workspace_id = s.workspace_id and m.channel = 'telegram' and m.queued_at >= s.started_at
-                  and m.campaign_id = s.place
-                  and (k.run_id, k.step, k.trigger, k.follow_up, k.job_id) = (s.run_id, s.step, s.trigger, s.follow_up, s.job_id)
-                order by m.queued_at limit 1), s.started_at)
-     where s.unsettled
+-- the messages by time from where the start was, mostly a few. The log's lock is held meanwhile, so that after some the
+-- next batch goes on from there.
+create function delivery.settle_sends(p_most int default 10000) returns void
+language plpgsql set enable_sort = off set enable_incremental_sort = off as $$
+declare
+    s delivery.sends;
+    v_left int := p_most;
+    v_start timestamptz;
+    v_looked int;
+    v_last timestamptz;
+begin
+    for s in select * from delivery.sends o where o.unsettled order by o.id limit 100 loop
+        exit when v_left <= 0;
+        select l.queued_at into v_start
+          from (select m.* from delivery.messages m
+                 where m.workspace_id = s.workspace_id and m.channel = 'telegram' and m.queued_at >= s.started_at
+                 order by m.queued_at fetch first (v_left) rows with ties) l
+         cross join lateral delivery.send_of(l.campaign_id, l.job_id, l.run_id, l.step, l.trigger, l.follow_up) k
+         where l.campaign_id = s.place
+           and (k.run_id, k.step, k.trigger, k.follow_up, k.job_id) = (s.run_id, s.step, s.trigger, s.follow_up, s.job_id)
+         order by l.queued_at limit 1;
+        select count(*), max(l.queued_at) into v_looked, v_last
+          from (select m.queued_at from delivery.messages m
+                 where m.workspace_id = s.workspace_id and m.channel = 'telegram' and m.queued_at >= s.started_at
+                   and (v_start is null or m.queued_at < v_start)
+                 order by m.queued_at fetch first (v_left) rows with ties) l;
+        -- Whole milliseconds: the next one is behind all that were looked at. None at all: they have left the log.
+        update delivery.sends o
+           set unsettled = v_start is null and v_looked >= v_left,
+               started_at = coalesce(v_start, case when v_looked >= v_left then v_last + interval '1 millisecond' end, o.started_at)
+         where o.id = s.id;
+        v_left := v_left - v_looked - 1;
+    end loop;
+end
 $$;
 
 revoke execute on function delivery.send_of, delivery.send_begins, delivery.settle_sends from public;
