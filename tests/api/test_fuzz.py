@@ -17,6 +17,7 @@ import pytest
 
 from relaygram_local_stack.servers import NatsServer
 from tests.api.calls import CALLS
+from tests.api.log_rows import row, write_rows
 from tests.api.served import Process, served_api
 from tests.api.support import EMAIL
 from tests.support.servers import Database
@@ -73,6 +74,7 @@ async def _populate(client: httpx.AsyncClient, database: Database) -> None:
     for account_id, status in states.items():
         assert await gateway.fetchval(move, workspace, account_id, status) == "changed"
     await gateway.close()
+    await write_rows(database, workspace, [row(number, "sent", destination="@ann") for number in range(1, 6)])
     await eventually(lambda: _is_started(client), 20)
 
 

@@ -44,7 +44,7 @@ async def fragile(postgres: Postgres) -> AsyncIterator[Database]:
 
 @pytest.fixture(scope="module")
 async def process(fragile: Database, provisioned_nats: NatsServer) -> AsyncIterator[Process]:
-    settings = {"RELAYGRAM_EXPORT_SEND_SECONDS": "1", "RELAYGRAM_SEND_LOGS_PER_MINUTE": "0"}
+    settings = {"RELAYGRAM_EXPORT_SEND_SECONDS": "1"}
     async with served_api(fragile, provisioned_nats.url, **settings) as running:
         yield running
 
