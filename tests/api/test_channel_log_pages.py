@@ -1,5 +1,6 @@
 """The logs of channels: times, order, pages, and looks that are bounded however rare a value is."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -157,3 +158,29 @@ async def test_every_bound_of_time_bounds_the_index_scan_also_under_row_level_se
     (bounds,) = (line for line in plan.splitlines() if "Index Cond" in line)
     assert bounds.count("queued_at") == 3
     assert "Sort" not in plan
+
+
+@pytest.mark.usefixtures("small_looks")
+async def test_who_searches_far_waits_for_a_turn_and_keeps_nobody_else_waiting(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [of_channel(api, "far", sender="often", queued_at=ago(seconds=number)) for number in range(20)]
+    await write_log(api, rows)
+    turns = api.parts.further_looks
+    taken = 0
+    while not turns.locked():
+        await turns.acquire()
+        taken += 1
+    try:
+        monkeypatch.setattr(pg_channel_logs, "TURN_SECONDS", 0.01)
+        refused = await api.client.get("/far/1/logs", params={"sender": "rare"})
+        assert (refused.status_code, refused.json()["errorCode"]) == (503, "E503")
+        assert int(refused.headers["Retry-After"]) >= 1
+        monkeypatch.setattr(pg_channel_logs, "TURN_SECONDS", 60.0)
+        searching = asyncio.create_task(ids(api, "far", sender="rare"))
+        assert len(await ids(api, "far", limit=3)) == 3
+        assert not searching.done()
+    finally:
+        for _ in range(taken):
+            turns.release()
+    assert await searching == []

@@ -27,6 +27,7 @@ from relaygram_common.runner import Runtime, serving
 from relaygram_common.security.sealing import Sealer
 
 _UPLOADS_AT_ONCE = 32
+_FURTHER_LOOKS_AT_ONCE = 2
 
 
 @asynccontextmanager
@@ -78,6 +79,7 @@ async def make_parts(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[P
                 logins=LoginLimiter(database, sealer, settings.login_failures_per_minute),
                 fetch_media=fetch_media,
                 uploads=asyncio.Semaphore(_UPLOADS_AT_ONCE),
+                further_looks=asyncio.Semaphore(_FURTHER_LOOKS_AT_ONCE),
                 wake_outbox=outbox.wake,
                 wake_imports=worker.wake,
             )

@@ -41,6 +41,8 @@ class Parts:
     fetch_media: FetchMedia
     # Files that are received at the same time, each of which takes room on the disk.
     uploads: asyncio.Semaphore
+    # Searches through many rows of the log that are made at the same time.
+    further_looks: asyncio.Semaphore
     # There are new rows in the outbox; there is a new import.
     wake_outbox: Callable[[], None]
     wake_imports: Callable[[], None]

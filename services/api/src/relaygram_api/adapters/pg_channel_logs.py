@@ -1,6 +1,8 @@
 """The log of a channel: newest first, in looks that are bounded however few messages fit."""
 
-from collections.abc import Iterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,6 +15,8 @@ _FIRST_LOOK: Final = 5_000
 MOST_A_LOOK: Final = 100_000
 # Without a cursor an answer is whole or none: it ends here, after a second or so.
 MOST_LOOKED_AT: Final = 1_000_000
+# So long a further look waits for its turn.
+TURN_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +27,23 @@ class ChannelPage:
     goes_on: Place | None
 
 
-async def read(database: Database, workspace_id: int, query: ChannelQuery) -> ChannelPage:
-    """A page. Raises ChannelQueryError."""
+async def read(
+    database: Database, workspace_id: int, query: ChannelQuery, *, further_looks: asyncio.Semaphore
+) -> ChannelPage:
+    """A page. Few further looks are taken at a time, so that connections and processors are left for all else.
+
+    Raises ChannelQueryError; TimeoutError when a further look did not come to its turn.
+    """
     place = query.after()
     status = None if query.general_status is None else selection(query.general_status)
     if query.runs == [] or query.jobs == [] or (status is not None and status.is_empty):
         return ChannelPage([], None)
     statement, filters = sql[_statement(query, status)], _filters(query, status)
     found: list[Mapping[str, Any]] = []
-    for look in _looks(MOST_A_LOOK if query.pages else MOST_LOOKED_AT):
+    for number, look in enumerate(_looks(MOST_A_LOOK if query.pages else MOST_LOOKED_AT)):
         missing = query.limit + 1 - len(found)
         bounds = (query.sent_since, query.sent_until, place and place.sent_at, place and place.message_id)
-        async with database.workspace(workspace_id) as connection:
+        async with _turn(further_looks if number else None), database.workspace(workspace_id) as connection:
             rows = await connection.fetch(statement, workspace_id, query.channel, *bounds, missing, look, *filters)
         found += [row for row in rows if row["fits"]]
         if len(found) > query.limit:
@@ -49,6 +58,19 @@ async def read(database: Database, workspace_id: int, query: ChannelQuery) -> Ch
             " through. Or page with useCursor=true",
         )
     return ChannelPage(found, place)
+
+
+@asynccontextmanager
+async def _turn(looks: asyncio.Semaphore | None) -> AsyncIterator[None]:
+    if looks is None:
+        yield
+        return
+    async with asyncio.timeout(TURN_SECONDS):
+        await looks.acquire()
+    try:
+        yield
+    finally:
+        looks.release()
 
 
 def _looks(in_all: int) -> Iterator[int]:

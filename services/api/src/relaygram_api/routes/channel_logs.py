@@ -115,7 +115,7 @@ async def list_channel_logs(caller: _Caller, parts: FromParts, query: _Asked) ->
 
 async def _answer(caller: Caller, parts: FromParts, query: ChannelQuery) -> Response:
     try:
-        page = await pg_channel_logs.read(parts.database, caller.workspace_id, query)
+        page = await pg_channel_logs.read(parts.database, caller.workspace_id, query, further_looks=parts.further_looks)
     except ChannelQueryError as error:
         raise invalid({error.field: [error.problem]}) from None
     answer = {"results": [shown_channel_row(row) for row in page.rows]}
