@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import cast
 from urllib.parse import urlsplit
 
 _HEAD_END = b"\r\n\r\n"
@@ -19,9 +20,8 @@ class _Asker(asyncio.Protocol):
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
-        transport.write(self._request)
+        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's own classes are none
+        self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
         self._received += data

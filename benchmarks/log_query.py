@@ -1,0 +1,131 @@
+"""Pages of the log as the api reads them, totals included, against the same 25 rows by primary key through asyncpg."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from statistics import median, quantiles
+from typing import Any
+
+import asyncpg
+
+from benchmarks.charts import Range, chart
+from benchmarks.log_filling import CAMPAIGN, WORKSPACE, fill
+from benchmarks.log_servers import LogServers
+from benchmarks.results import Part, Result, of_runs
+from relaygram_api.adapters import pg_logs
+from relaygram_api.adapters.pg_reading import Readers
+from relaygram_api.core.cursors import encode_cursor
+from relaygram_api.core.log_query import LogQuery
+from relaygram_common.database.pool import create_pool
+from relaygram_common.database.statements import Statements
+
+GOAL = 1.5
+_PER_PAGE = 25
+_ROUNDS = 7
+_TURNS = 60  # pages in a turn; some 10 ms
+_NOISE = 0.2
+DATABASE = "reading"
+_sql = Statements("benchmarks")
+
+Ask = Callable[[], Awaitable[Any]]
+
+
+async def measure(servers: LogServers, rows: int) -> Part:
+    """Each kind of page in turns with the rows that it shows."""
+    await asyncio.to_thread(servers.database, DATABASE)
+    database = await asyncpg.connect(servers.postgres.dsn(DATABASE))
+    try:
+        await fill(database, rows)
+        async with readers(servers, DATABASE) as reader:
+            first_of = await database.fetchval("select min(created_at) from delivery.messages")
+            pages = _pages(rows // 5, first_of)
+            measured = {name: await _compare(database, reader, query) for name, query in pages.items()}
+    finally:
+        await database.close()
+    results = [
+        of_runs(f"{name} / its rows by key", ratios, GOAL, f"{rows} rows; {ours * 1e3:.2f} ms", is_limit=True)
+        for name, (ratios, ours, _) in measured.items()
+    ]
+    results.append(_depth(measured["Log, deepest page"][2], measured["Log, page 1"][2]))
+    ranges = [_milliseconds(name, taken) for name, (_, _, taken) in measured.items()]
+    plot = chart("Milliseconds for a page of 25 rows, totals included", ranges)
+    return Part("Reading the log", results, {"pages.svg": plot})
+
+
+def _milliseconds(name: str, taken: list[float]) -> Range:
+    return Range(name, *(1e3 * value for value in (min(taken), median(taken), max(taken))))
+
+
+def _pages(last: int, began: Any) -> dict[str, LogQuery]:
+    """What is asked for, of a campaign with `last` rows."""
+    first = LogQuery(per_page=_PER_PAGE, page=1, order="asc")
+    pages = {
+        "Log, page 1": first,
+        "Log, page in the middle": replace(first, page=last // _PER_PAGE // 2),
+        "Log, deepest page": replace(first, page=last // _PER_PAGE),
+        "Log, newest first": replace(first, order="desc"),
+    }
+    filters: dict[str, dict[str, Any]] = {
+        "status=failed": {"status": "failed"},
+        "status=sent": {"status": "sent"},
+        "code": {"code": "USER_PRIVACY_RESTRICTED"},
+        "sender_id": {"sender_id": 6},
+        "since_id": {"since_id": last},
+        "since": {"since": began},
+        "changed_since": {"changed_since": last},
+    }
+    for name, narrowed in filters.items():
+        query = replace(first, **narrowed)
+        cursor = encode_cursor(query.listing(CAMPAIGN), last * 3 // 5)
+        pages[f"Log, {name}, first page"] = query
+        pages[f"Log, {name}, cursor"] = replace(query, cursor=cursor)
+    return pages
+
+
+@asynccontextmanager
+async def readers(servers: LogServers, database: str) -> AsyncIterator[Any]:
+    """The connections with which the api reads, and as its role."""
+    dsn = servers.postgres.dsn(database, "relaygram_api")
+    pool = await create_pool(dsn, application_name="bench", max_size=1)
+    try:
+        yield Readers(pool, answer_seconds=10.0).reading
+    finally:
+        await pool.close()
+
+
+async def read_page(reader: Any, query: LogQuery) -> pg_logs.LogPage:
+    """A page as the route reads it."""
+    async with reader(WORKSPACE) as connection:
+        page = await pg_logs.read(connection, CAMPAIGN, query)
+    assert page is not None
+    return page
+
+
+async def _compare(database: Any, reader: Any, query: LogQuery) -> tuple[list[float], float, list[float]]:
+    shown = (await read_page(reader, query)).rows
+    keys = [row["campaign_id"] for row in shown], [row["job_id"] for row in shown]
+    by_key = await database.prepare(_sql["by_key"])
+    asks: tuple[Ask, Ask] = (lambda: read_page(reader, query), lambda: by_key.fetch(*keys))
+    await seconds_each(asks)  # warm
+    pairs = [await seconds_each(asks) for _ in range(_ROUNDS)]
+    ours = [one for one, _ in pairs]
+    return [one / other for one, other in pairs], median(ours), ours
+
+
+async def seconds_each(asks: Sequence[Ask]) -> list[float]:
+    """What each takes, asked one after the other, again and again: of all times the quick fifth, since the slow ones
+    tell what else the machine did."""
+    taken: list[list[float]] = [[] for _ in asks]
+    for _ in range(_TURNS):
+        for ask, times in zip(asks, taken, strict=True):
+            began = time.perf_counter()
+            await ask()
+            times.append(time.perf_counter() - began)
+    return [quantiles(times, n=5)[0] for times in taken]
+
+
+def _depth(deep: list[float], first: list[float]) -> Result:
+    ratios = [one / other for one, other in zip(deep, first, strict=True)]
+    return of_runs("Log, deepest page / page 1", ratios, 1 + _NOISE, "within noise", is_limit=True)
