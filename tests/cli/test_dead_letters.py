@@ -1,8 +1,11 @@
 """`relaygram dead-letters` on real streams, and with a real log-writer behind them."""
 
+import asyncio
 import base64
 import itertools
 import json
+import os
+import sys
 from collections.abc import AsyncIterator, Callable
 
 import orjson
@@ -244,3 +247,33 @@ async def test_nats_being_away_is_an_error(operator: Relaygram, streams: Bench, 
     finally:
         provisioned_nats.start()
     assert (done.status, "cannot reach NATS" in done.err) == (1, True)
+    # nats-py leaves a socket behind when it is closed while it reconnects.
+    await eventually(lambda: streams.client.is_connected, what="connected again")
+
+
+async def test_a_replay_that_is_killed_is_begun_anew_and_loses_nothing(
+    operator: Relaygram, streams: Bench, provisioned_nats: NatsServer
+) -> None:
+    js = streams.client.jetstream()
+    wanted = [b"%d" % number for number in range(300)]
+    for payload in wanted:
+        await lay(streams, SEND_JOBS, "send.job.4.1", payload)
+    command = [sys.executable, "-m", "relaygram_cli", "dead-letters", "replay", "--all", "--yes"]
+    env = {**os.environ, "RELAYGRAM_NATS_URL": provisioned_nats.url}
+    running = await asyncio.create_subprocess_exec(*command, env=env, stdout=-1, stderr=-1)
+
+    async def published() -> int:
+        info = await js.stream_info(SEND_JOBS, subjects_filter="send.job.4.1")
+        return (info.state.subjects or {}).get("send.job.4.1", 0)
+
+    await eventually(published, what="the first are published")
+    if running.returncode is None:
+        running.kill()
+    await running.communicate()
+    await operator("dead-letters", "replay", "--all", "--yes")
+    assert await listed(operator) == []
+    consumer = await js.pull_subscribe("send.job.4.1", stream=SEND_JOBS)
+    stored = [message.data for message in await consumer.fetch(await published(), timeout=30)]
+    assert sorted(set(stored), key=int) == wanted
+    assert len(stored) <= len(wanted) + 1  # what was published when it was killed, and no more
+    await consumer.unsubscribe()

@@ -9,7 +9,7 @@ import typer
 from relaygram_cli.errors import CommandError
 
 if TYPE_CHECKING:
-    from nats.js.client import JetStreamContext
+    from nats.aio.client import Client
 
 Done = TypeVar("Done")
 NatsUrl = Annotated[
@@ -17,11 +17,10 @@ NatsUrl = Annotated[
     typer.Option(envvar="RELAYGRAM_NATS_URL", help="NATS with JetStream.", show_default=False, metavar="ADDRESS"),
 ]
 _CONNECT_SECONDS = 5
-_SECONDS = 10.0
 _ADVICE = "is nats-server running, and is --nats-url or RELAYGRAM_NATS_URL right? try: relaygram doctor"
 
 
-def with_jetstream(nats_url: str, work: "Callable[[JetStreamContext], Coroutine[Any, Any, Done]]") -> Done:
+def with_nats(nats_url: str, work: "Callable[[Client], Coroutine[Any, Any, Done]]") -> Done:
     """Run it to its end. Raises CommandError; Ctrl-C ends the command quietly."""
     import asyncio
 
@@ -31,13 +30,13 @@ def with_jetstream(nats_url: str, work: "Callable[[JetStreamContext], Coroutine[
         raise typer.Exit(130) from None
 
 
-async def _worked(nats_url: str, work: "Callable[[JetStreamContext], Coroutine[Any, Any, Done]]") -> Done:
+async def _worked(nats_url: str, work: "Callable[[Client], Coroutine[Any, Any, Done]]") -> Done:
     from nats.errors import Error
     from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
 
-    async with _jetstream(nats_url) as js:
+    async with _connected(nats_url) as client:
         try:
-            return await work(js)
+            return await work(client)
         except NotFoundError as error:
             said = f"JetStream: {error.description}"
             raise CommandError(said, what_to_do="make what is missing: relaygram provision") from error
@@ -51,7 +50,7 @@ async def _worked(nats_url: str, work: "Callable[[JetStreamContext], Coroutine[A
 
 
 @asynccontextmanager
-async def _jetstream(nats_url: str) -> "AsyncIterator[JetStreamContext]":
+async def _connected(nats_url: str) -> "AsyncIterator[Client]":
     import nats
 
     try:
@@ -67,7 +66,7 @@ async def _jetstream(nats_url: str) -> "AsyncIterator[JetStreamContext]":
     except (OSError, ValueError, TimeoutError, nats.errors.Error) as error:
         raise CommandError(f"cannot reach NATS: {_said(error)}", what_to_do=_ADVICE) from error
     try:
-        yield client.jetstream(timeout=_SECONDS)
+        yield client
     finally:
         await client.close()
 

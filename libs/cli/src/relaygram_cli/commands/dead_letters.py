@@ -8,12 +8,12 @@ import typer
 
 from relaygram_cli.commands.dead_letters_replay import replay
 from relaygram_cli.errors import CommandError
-from relaygram_cli.nats_connection import NatsUrl, with_jetstream
+from relaygram_cli.nats_connection import NatsUrl, with_nats
 from relaygram_cli.options import Json, LetterNumber, Limit, OfStream, known_stream
 from relaygram_cli.output import as_text, note, print_fields, print_json, print_table, show
 
 if TYPE_CHECKING:
-    from nats.js.client import JetStreamContext
+    from nats.aio.client import Client
 
     from relaygram_common.jetstream.letter_box import Letter, LetterHead
 
@@ -26,7 +26,7 @@ _COLUMNS = [("sequence", "number"), ("stream", "text"), ("when", "text"), ("subj
 def list_letters(nats_url: NatsUrl, stream: OfStream = None, limit: Limit = 50, as_json: Json = False) -> None:
     """List dead letters, newest first."""
     chosen = known_stream(stream)
-    found = with_jetstream(nats_url, lambda js: _newest(js, chosen, limit))
+    found = with_nats(nats_url, lambda nats: _newest(nats, chosen, limit))
     if as_json:
         print_json([{**head._asdict(), "at": _iso(head.at)} for head in found])
     elif found:
@@ -38,7 +38,7 @@ def list_letters(nats_url: NatsUrl, stream: OfStream = None, limit: Limit = 50, 
 @app.command("show")
 def show_letter(letter: LetterNumber, nats_url: NatsUrl, as_json: Json = False) -> None:
     """Show one with its message; passwords and tokens in it are hidden."""
-    found = with_jetstream(nats_url, lambda js: _letter(js, letter))
+    found = with_nats(nats_url, lambda nats: _letter(nats, letter))
     text = _payload_text(found.payload)
     if as_json:
         print_json({**_fields(found), "headers": _headers(found), **_payload_json(found, text)})
@@ -51,11 +51,11 @@ def show_letter(letter: LetterNumber, nats_url: NatsUrl, as_json: Json = False) 
     _print_payload(found.payload, text)
 
 
-async def _newest(js: "JetStreamContext", stream: str | None, limit: int) -> "list[LetterHead]":
+async def _newest(nats: "Client", stream: str | None, limit: int) -> "list[LetterHead]":
     from relaygram_common.jetstream.letter_box import LetterBox
 
     heads: list[LetterHead] = []
-    async for head in LetterBox(js).newest_first(stream):
+    async for head in LetterBox(nats).newest_first(stream):
         if limit and len(heads) == limit:
             note(f"More follow: --limit takes more than {limit}, --limit 0 takes all.")
             break
@@ -63,11 +63,11 @@ async def _newest(js: "JetStreamContext", stream: str | None, limit: int) -> "li
     return heads
 
 
-async def _letter(js: "JetStreamContext", sequence: int) -> "Letter":
+async def _letter(nats: "Client", sequence: int) -> "Letter":
     from relaygram_common.jetstream.letter_box import LetterBox, NoSuchLetterError
 
     try:
-        return await LetterBox(js).get(sequence)
+        return await LetterBox(nats).get(sequence)
     except NoSuchLetterError as error:
         raise CommandError(str(error), what_to_do="relaygram dead-letters list") from error
 

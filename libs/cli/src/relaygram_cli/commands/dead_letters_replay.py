@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from relaygram_cli.errors import CommandError
-from relaygram_cli.nats_connection import NatsUrl, with_jetstream
+from relaygram_cli.nats_connection import NatsUrl, with_nats
 from relaygram_cli.options import Json, OfStream, Yes, known_stream
 from relaygram_cli.output import note, print_json
 from relaygram_cli.prompts import sure
@@ -13,7 +13,7 @@ from relaygram_cli.prompts import sure
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from nats.js.client import JetStreamContext
+    from nats.aio.client import Client
 
     from relaygram_common.jetstream.letter_box import Letter, LetterBox
 
@@ -39,10 +39,10 @@ def replay(
         raise typer.BadParameter("give sequences of letters, or --all, with --stream for those of one stream")
     known = known_stream(stream)
     sequences = list(dict.fromkeys(letters or []))
-    chosen = with_jetstream(nats_url, lambda js: _chosen(js, sequences, known))
+    chosen = with_nats(nats_url, lambda nats: _chosen(nats, sequences, known))
     if take_all and chosen.number and not dry_run:
         sure(f"Publish {_messages(chosen.number)} again?", yes=yes)
-    done, failed = with_jetstream(nats_url, lambda js: _replayed(js, chosen, dry_run=dry_run, as_json=as_json))
+    done, failed = with_nats(nats_url, lambda nats: _replayed(nats, chosen, dry_run=dry_run, as_json=as_json))
     if as_json:
         failures = [{"sequence": sequence, "reason": why} for sequence, why in failed]
         print_json({"replayed": 0 if dry_run else done, "would_replay": done if dry_run else 0, "failed": failures})
@@ -61,23 +61,23 @@ def replay(
 _SHOWN = 20
 
 
-async def _chosen(js: "JetStreamContext", sequences: list[int], stream: str | None) -> _Chosen:
+async def _chosen(nats: "Client", sequences: list[int], stream: str | None) -> _Chosen:
     from relaygram_common.jetstream.letter_box import LetterBox
 
-    box = LetterBox(js)
+    box = LetterBox(nats)
     last = await box.last_sequence()
     return _Chosen(sequences, stream, last, len(sequences) or await box.count(stream))
 
 
 async def _replayed(
-    js: "JetStreamContext", chosen: _Chosen, *, dry_run: bool, as_json: bool
+    nats: "Client", chosen: _Chosen, *, dry_run: bool, as_json: bool
 ) -> tuple[int, list[tuple[int, str]]]:
     """How many, and which could not be and why. What breaks off in the middle says how far it came."""
     from nats.errors import Error
 
     from relaygram_common.jetstream.letter_box import LetterBox, NotReplayedError
 
-    box = LetterBox(js)
+    box = LetterBox(nats)
     done, failed = 0, []
     try:
         async for sequence, letter in _letters(box, chosen):

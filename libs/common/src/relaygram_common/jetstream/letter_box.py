@@ -7,15 +7,17 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import orjson
+from nats.aio.client import Client
 from nats.errors import Error
 from nats.js.api import RawStreamMsg
-from nats.js.client import JetStreamContext
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
 from relaygram_common.topology import DEAD_LETTERS
 
 _FIRST_WINDOW = 64
 _LARGEST_WINDOW = 8192
+_STREAM_MISSING = 10059
+_GONE = (10037, 10057)  # no message found, no such sequence to delete
 
 
 class NoSuchLetterError(Exception):
@@ -64,10 +66,12 @@ class Letter:
 
 
 class LetterBox:
-    """DEAD_LETTERS over an open connection, whose time-out holds for every call; raises what nats-py raises."""
+    """DEAD_LETTERS over an open connection; raises what nats-py raises."""
 
-    def __init__(self, js: JetStreamContext) -> None:
-        self._js = js
+    def __init__(self, client: Client, *, timeout_seconds: float = 10.0) -> None:
+        self._client = client
+        self._timeout = timeout_seconds
+        self._js = client.jetstream(timeout=timeout_seconds)
 
     async def count(self, stream: str | None = None) -> int:
         """How many letters there are, of all streams or of one."""
@@ -126,11 +130,15 @@ class LetterBox:
             raise NotReplayedError(f"no stream takes the subject {subject}") from error
         except APIError as error:
             raise NotReplayedError(f"JetStream refuses it: {error.description}") from error
-        try:
-            await self._js.delete_msg(DEAD_LETTERS, letter.sequence)
-        except APIError as error:
-            if not _is_gone(error):  # somebody else was faster
-                raise
+        await self._remove(letter.sequence)
+
+    async def _remove(self, sequence: int) -> None:
+        # nats-py's delete_msg has the server write over the message on its disk: 21 ms instead of 0.7, measured.
+        body = orjson.dumps({"seq": sequence, "no_erase": True})
+        reply = await self._client.request(f"$JS.API.STREAM.MSG.DELETE.{DEAD_LETTERS}", body, timeout=self._timeout)
+        error = orjson.loads(reply.data).get("error")
+        if error and error.get("err_code") not in _GONE:  # else somebody else was faster
+            APIError.from_error(error)
 
     async def _message(self, letter: Letter) -> tuple[str, bytes, dict[str, str]]:
         if letter.subject is None:
@@ -186,8 +194,4 @@ def _read(stored: RawStreamMsg) -> Letter:
 
 
 def _is_stream_missing(error: Error) -> bool:
-    return isinstance(error, NotFoundError) and error.err_code == 10059
-
-
-def _is_gone(error: APIError) -> bool:
-    return error.err_code in (10037, 10057)  # no message found, no such sequence to delete
+    return isinstance(error, NotFoundError) and error.err_code == _STREAM_MISSING
