@@ -6,8 +6,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,19 @@ STOP_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class RunningStack:
+class StackProcess:
     """A stack that is ready."""
 
     process: "subprocess.Popen[bytes]"
+    folder: Path
     ready_file: Path
     log_file: Path
+
+
+@dataclass(frozen=True)
+class RunningStack(StackProcess):
+    """A stack that is ready, and clients of it."""
+
     client: httpx.AsyncClient
     sandbox: httpx.AsyncClient
 
@@ -55,14 +63,13 @@ class RunningStack:
         )
 
 
-@asynccontextmanager
-async def running_stack(folder: Path, env: Mapping[str, str], *arguments: str) -> AsyncIterator[RunningStack]:
-    """Start a stack, wait until it is ready, stop it by SIGTERM."""
+@contextmanager
+def started_stack(folder: Path, env: Mapping[str, str], *arguments: str) -> Iterator[StackProcess]:
+    """Start a stack, wait until it is ready, stop it by SIGTERM. Blocking."""
     ready_file, log_file = folder / "ready.json", folder / "stack.log"
     command = [sys.executable, "-m", "relaygram_cli", "up", "--data", str(folder / "data")]
     with log_file.open("wb") as log:
-        # A blocking start of some milliseconds; its end is awaited in a thread.
-        process = subprocess.Popen(  # noqa: ASYNC220
+        process = subprocess.Popen(
             [*command, "--ready-file", str(ready_file), *arguments],
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -70,15 +77,36 @@ async def running_stack(folder: Path, env: Mapping[str, str], *arguments: str) -
             env={**os.environ, **env},
         )
         try:
-            await eventually(lambda: ready_file.exists() or process.poll() is not None, START_SECONDS, what="ready")
-            assert process.poll() is None, log_file.read_text()[-4000:]
-            info = json.loads(ready_file.read_text())
-            headers = {"Authorization": f"Bearer {info['token']}"}
-            async with (
-                httpx.AsyncClient(base_url=info["api_url"], headers=headers, timeout=30) as client,
-                httpx.AsyncClient(base_url=info["sandbox_url"], timeout=30) as sandbox,
-            ):
-                yield RunningStack(process, ready_file, log_file, client, sandbox)
+            deadline = time.monotonic() + START_SECONDS
+            while not ready_file.exists():
+                assert process.poll() is None, log_file.read_text()[-4000:]
+                assert time.monotonic() < deadline, "not ready"
+                time.sleep(0.05)
+            yield StackProcess(process, folder, ready_file, log_file)
         finally:
             process.send_signal(signal.SIGTERM)
-            await asyncio.to_thread(process.wait, STOP_SECONDS)
+            process.wait(STOP_SECONDS)
+
+
+@asynccontextmanager
+async def connected(started: StackProcess) -> AsyncIterator[RunningStack]:
+    """The stack with clients of this event loop."""
+    info = json.loads(started.ready_file.read_text())
+    headers = {"Authorization": f"Bearer {info['token']}"}
+    async with (
+        httpx.AsyncClient(base_url=info["api_url"], headers=headers, timeout=30) as client,
+        httpx.AsyncClient(base_url=info["sandbox_url"], timeout=30) as sandbox,
+    ):
+        yield RunningStack(started.process, started.folder, started.ready_file, started.log_file, client, sandbox)
+
+
+@asynccontextmanager
+async def running_stack(folder: Path, env: Mapping[str, str], *arguments: str) -> AsyncIterator[RunningStack]:
+    """A stack of one's own."""
+    starting = started_stack(folder, env, *arguments)
+    started = await asyncio.to_thread(starting.__enter__)
+    try:
+        async with connected(started) as running:
+            yield running
+    finally:
+        await asyncio.to_thread(starting.__exit__, None, None, None)

@@ -5,7 +5,6 @@ import base64
 import json
 import re
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,7 +17,7 @@ import pytest_asyncio
 
 from tests.support.broadcast import Audience, gather_audience
 from tests.support.proxies import Proxy, running_proxy
-from tests.support.stack import RunningStack, running_stack
+from tests.support.stack import RunningStack
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(120)
@@ -27,19 +26,6 @@ _BOT_TOKEN = "778899001:AAF" + "q7Zk2" * 7
 _API_HASH = "5f2d9c0b7e1a4836b1d0c9e8f7a6b5c4"
 _PROXY_PASSWORD = "let-me-through-please"
 _WRONG_CODE, _WRONG_PASSWORD = "90817263544", "wrong-horse-battery"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("stack")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stack(folder: Path) -> AsyncIterator[RunningStack]:
-    async with running_stack(
-        folder, {"RELAYGRAM_RATE_LIMIT_PER_MINUTE": "0", "RELAYGRAM_SWEEP_SECONDS": "1"}
-    ) as running:
-        yield running
 
 
 async def _reaches(stack: RunningStack, account_id: int, status: str) -> Any:
@@ -159,7 +145,7 @@ def _search_files(folder: Path, secrets: dict[str, str]) -> None:
         _demand_none(str(path.relative_to(folder)), path.read_bytes(), longer)
 
 
-async def test_the_secrets_of_a_log_in_rest_nowhere_in_clear(stack: RunningStack, folder: Path) -> None:
+async def test_the_secrets_of_a_log_in_rest_nowhere_in_clear(stack: RunningStack) -> None:
     person = (await stack.sandbox.post("/users", json={"username": "session_owner", "first_name": "Sam"})).json()
     session = (await stack.sandbox.post(f"/users/{person['id']}/session")).json()["session_string"]
     (
@@ -189,19 +175,19 @@ async def test_the_secrets_of_a_log_in_rest_nowhere_in_clear(stack: RunningStack
     await _search_tables(stack, secrets)
     await _search_streams(stack, secrets)
     _demand_none("the logs", stack.log_file.read_bytes(), secrets)
-    _search_files(folder / "data", secrets)
-    await _searches_find(stack, folder)
+    _search_files(stack.folder / "data", secrets)
+    await _searches_find(stack)
     wire = (await stack.sandbox.get("/wire", params={"limit": 10000})).json()
     assert "auth.logOut" in {attempt["method"] for attempt in wire}
 
 
-async def _searches_find(stack: RunningStack, folder: Path) -> None:
+async def _searches_find(stack: RunningStack) -> None:
     """What is no secret they do find."""
     name = {"name": "Guarded"}
     with pytest.raises(AssertionError, match=r"name in control\.telegram_accounts"):
         await _search_tables(stack, name)
     with pytest.raises(AssertionError, match="name in postgres"):
-        _search_files(folder / "data", name)
+        _search_files(stack.folder / "data", name)
     with pytest.raises(AssertionError, match="word in"):
         await _search_streams(stack, {"word": "account_id"})
     with pytest.raises(AssertionError, match="word in the logs"):

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import nats
@@ -13,21 +11,12 @@ import pytest_asyncio
 from relaygram_local_stack.demo.audience import populate
 from relaygram_local_stack.demo.people import contacts_csv
 from tests.support.broadcast import Audience, gather_audience, progress, until_completed, until_sent
-from tests.support.stack import RunningStack, running_stack
+from tests.support.stack import RunningStack
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(120)
 
 PEOPLE = 300
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningStack]:
-    folder: Path = tmp_path_factory.mktemp("stack")
-    async with running_stack(
-        folder, {"RELAYGRAM_RATE_LIMIT_PER_MINUTE": "0", "RELAYGRAM_SWEEP_SECONDS": "1"}
-    ) as running:
-        yield running
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

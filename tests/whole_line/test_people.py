@@ -1,8 +1,6 @@
 """People who are suppressed, taken out or erased while a broadcast to them runs."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -10,18 +8,11 @@ import pytest
 import pytest_asyncio
 
 from tests.support.broadcast import Audience, gather_audience, until_completed, until_sent
-from tests.support.stack import RunningStack, running_stack
+from tests.support.stack import RunningStack
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(180)
 PEOPLE = 300
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningStack]:
-    folder: Path = tmp_path_factory.mktemp("stack")
-    async with running_stack(folder, {"RELAYGRAM_RATE_LIMIT_PER_MINUTE": "0"}) as running:
-        yield running
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -1,18 +1,15 @@
 """What people do with messages, from Telegram to the API: the log, the counters and the people follow."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import nats
 import orjson
 import pytest
-import pytest_asyncio
 
 from relaygram_common.contracts.ids import event_id
 from tests.support.broadcast import gather_audience
-from tests.support.stack import RunningStack, running_stack
+from tests.support.stack import RunningStack
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(120)
@@ -27,13 +24,6 @@ _PEOPLE = (
         "reply": {"text": "Tell me more", "after_seconds": 0.4},
     },
 )
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningStack]:
-    folder: Path = tmp_path_factory.mktemp("stack")
-    async with running_stack(folder, {"RELAYGRAM_RATE_LIMIT_PER_MINUTE": "0"}) as running:
-        yield running
 
 
 async def test_reads_and_replies_show_in_the_log_the_counters_and_the_people(stack: RunningStack) -> None:

@@ -1,15 +1,12 @@
 """A sequence with a follow-up through the whole line, and what a reply, an edit and a kill do to it."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from tests.support.broadcast import gather_audience
-from tests.support.stack import RunningStack, running_stack
+from tests.support.stack import RunningStack
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(180)
@@ -22,16 +19,9 @@ _WRITERS: list[dict[str, Any]] = [
 _SECOND = 1 / 3600
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningStack]:
-    folder: Path = tmp_path_factory.mktemp("stack")
-    async with running_stack(folder, {"RELAYGRAM_RATE_LIMIT_PER_MINUTE": "0"}) as running:
-        yield running
-
-
 async def test_each_step_comes_after_the_one_before_unless_there_was_a_reply(stack: RunningStack) -> None:
     audience = await gather_audience(
-        stack, people=1, messages_per_second=30, phone="+4915400000019", handle_stem="nobody"
+        stack, people=1, messages_per_second=30, phone="+4915400000019", handle_stem="nobody_there"
     )
     (await stack.sandbox.post("/users", json=[*_SILENT, *_WRITERS])).raise_for_status()
     campaign = await stack.api.call(

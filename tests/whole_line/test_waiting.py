@@ -1,6 +1,5 @@
 """Through `relaygram up`: a campaign that stands still says why and until when, and goes on by itself."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,18 +7,11 @@ import pytest
 import pytest_asyncio
 
 from tests.support.broadcast import Audience, gather_audience, progress, until_completed
-from tests.support.stack import RunningStack, running_stack
+from tests.support.stack import RunningStack
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(180)
 PEOPLE = 30
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningStack]:
-    settings = {"RELAYGRAM_RATE_LIMIT_PER_MINUTE": "0", "RELAYGRAM_PEER_FLOOD_FIRST_SECONDS": "4"}
-    async with running_stack(tmp_path_factory.mktemp("stack"), settings) as running:
-        yield running
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

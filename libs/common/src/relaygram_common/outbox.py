@@ -18,6 +18,7 @@ from relaygram_common.contracts.doorbells import CampaignStateEntry
 from relaygram_common.database.pool import TRANSIENT_ERRORS
 from relaygram_common.database.statements import Statements
 from relaygram_common.jetstream.publisher import Outgoing, PublishError, WindowPublisher
+from relaygram_common.tasks import set_or_timeout
 from relaygram_common.topology import CAMPAIGN_STATE
 
 log = structlog.get_logger(__name__)
@@ -66,11 +67,7 @@ class OutboxRelay:
                 await self._idle()
 
     async def _idle(self) -> None:
-        try:
-            async with asyncio.timeout(self._poll_seconds):
-                await self._wanted.wait()
-        except TimeoutError:
-            return
+        await set_or_timeout(self._wanted, self._poll_seconds)
 
     async def _relay_batch(self) -> int:
         if not self._client.is_connected:

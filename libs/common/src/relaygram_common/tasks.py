@@ -1,6 +1,7 @@
-"""Ending tasks for sure."""
+"""Ending tasks for sure, and waiting between two turns of a loop."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -21,3 +22,10 @@ async def cancel_and_wait(tasks: "Iterable[asyncio.Task[Any]]") -> None:
         for task in ended:
             if not task.cancelled():
                 task.exception()  # looked at, so that asyncio does not complain that nobody did
+
+
+async def set_or_timeout(event: asyncio.Event, seconds: float | None) -> None:
+    """Return when somebody sets the event, at the latest after so many seconds; None: no such bound."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

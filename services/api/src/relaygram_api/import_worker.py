@@ -1,7 +1,6 @@
 """Works off imports: parse, check, add, in one transaction a file. A crash repeats the file and doubles nobody."""
 
 import asyncio
-import contextlib
 import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -18,7 +17,7 @@ from relaygram_api.core.contact_file import FileError
 from relaygram_api.settings import ApiSettings
 from relaygram_common.backoff import backoff_seconds
 from relaygram_common.security.sealing import Sealer
-from relaygram_common.tasks import cancel_and_wait
+from relaygram_common.tasks import cancel_and_wait, set_or_timeout
 
 log = structlog.get_logger(__name__)
 
@@ -67,9 +66,7 @@ class ImportWorker:
                 await asyncio.sleep(backoff_seconds(failures, first=0.2, cap=5.0, jitter=random.random()))  # noqa: S311
                 continue
             if claimed is None:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._settings.import_poll_seconds):
-                        await self._wanted.wait()
+                await set_or_timeout(self._wanted, self._settings.import_poll_seconds)
 
     async def _work(self, claimed: dict[str, Any]) -> None:
         import_id, workspace_id = claimed["id"], claimed["workspace_id"]

@@ -2,12 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Self
 
-from relaygram_common.database.pool import EVERY_WORKSPACE, close_pool, create_pool
-from relaygram_common.jetstream.connection import Reconnects, connect, make_broker
-from relaygram_common.jetstream.publisher import WindowPublisher
 from relaygram_common.outbox import OutboxRelay
 from relaygram_common.runner import Runtime
+from relaygram_common.servers import Servers, connected_servers
 from relaygram_common.tasks import cancel_and_wait
 from relaygram_common.topology import SEND_JOBS
 from relaygram_dispatcher.adapters.nats_out import NatsOut
@@ -40,81 +40,71 @@ from relaygram_dispatcher.waiting import Waiting
 @asynccontextmanager
 async def build(settings: DispatcherSettings, runtime: Runtime) -> AsyncIterator[None]:
     """PostgreSQL, NATS, the loops, then the door for commands; stopped in reverse."""
-    pool = await create_pool(
-        settings.postgres_dsn,
-        application_name="relaygram-dispatcher",
-        workspace=EVERY_WORKSPACE,
-        max_size=settings.postgres_pool_size,
-    )
-    reconnects = Reconnects()
-    broker = make_broker(settings.nats_url, name="relaygram-dispatcher", reconnects=reconnects)
-    try:
-        client = await connect(broker)
-        await client.jetstream(timeout=5).stream_info(SEND_JOBS)
-    except BaseException:
-        await broker.stop()
-        await close_pool(pool)
-        raise
-    publisher = WindowPublisher(client)
-    reconnects.listen(publisher.reconnected)
-    await publisher.start()
+    async with connected_servers(
+        settings,
+        runtime,
+        name="relaygram-dispatcher",
+        pool_size=settings.postgres_pool_size,
+        needs=lambda jetstream: jetstream.stream_info(SEND_JOBS),
+    ) as servers:
+        work = Work.of(servers, settings)
+        subscribe(servers.broker, servers.publisher, work.runs, work.schedule)
+        subscribe_inbound(
+            servers.broker,
+            InboundDoor(Inbound(work.messages, inbound_rules(settings)), servers.publisher, work.runs, work.relay),
+        )
+        loops = [
+            runtime.spawn(work.relay.run(), name="outbox-relay"),
+            runtime.spawn(work.runs.run(), name="runs"),
+            runtime.spawn(work.schedule.run(), name="schedule"),
+            runtime.spawn(work.sweep.run(), name="sweep"),
+        ]
+        await listen_to_log(servers.client, work.runs)
+        await servers.broker.start()
+        try:
+            yield
+        finally:
+            await cancel_and_wait(loops)
+            await work.runs.stop()
 
-    relay = OutboxRelay(pool, client, publisher)
-    runs = PgRuns(pool, owner=settings.instance, lease_seconds=settings.run_lease_seconds)
-    pg_log, due = PgLog(pool, page_size=settings.page_size), PgDue(pool)
-    pg_follow = PgFollow(pool, page_size=settings.page_size)
-    out, queues = NatsOut(publisher), NatsQueues(client, publisher)
-    window = Window(settings.page_size, settings.max_jobs_ahead, settings.max_seconds_ahead)
-    follower = Follower(pg_follow)
-    due_rows = DueRows(due, pg_follow, out, page_size=settings.page_size)
-    ending = Ending(runs, pg_log, due, queues, out)
-    turns = Turns(
-        Advancing(due, follower, due_rows, Expansion(runs, out, window=window), window=window),
-        Completion(runs, due, relay),
-        ending,
-        Reconciler(pg_log, due, follower, queues, out),
-        window=window,
-        reconcile_after_seconds=settings.reconcile_after_seconds,
-    )
-    loop = RunLoop(
-        runs,
-        turns,
-        Waiting(due),
-        poll_seconds=settings.run_poll_seconds,
-        concurrent_runs=settings.concurrent_runs,
-    )
-    schedule = Schedule(
-        PgSchedule(pool),
-        loop,
-        relay,
-        poll_seconds=settings.run_poll_seconds,
-        grace_seconds=settings.misfire_grace_seconds,
-    )
-    messages = PgInbound(pool)
-    sweep = Sweep(pg_log, queues, ending, messages, due, every_seconds=settings.sweep_seconds)
-    subscribe(broker, publisher, loop, schedule)
-    subscribe_inbound(broker, InboundDoor(Inbound(messages, inbound_rules(settings)), publisher, loop, relay))
 
-    async def nats_there() -> None:
-        await client.jetstream(timeout=1.5).stream_info(SEND_JOBS)
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The loops."""
 
-    runtime.health.add("postgres", runs.ping)
-    runtime.health.add("nats", nats_there)
-    loops = [
-        runtime.spawn(relay.run(), name="outbox-relay"),
-        runtime.spawn(loop.run(), name="runs"),
-        runtime.spawn(schedule.run(), name="schedule"),
-        runtime.spawn(sweep.run(), name="sweep"),
-    ]
-    await listen_to_log(client, loop)
-    await broker.start()
-    try:
-        yield
-    finally:
-        await cancel_and_wait(loops)
-        await loop.stop()
-        await broker.stop()
-        await close_pool(pool)
+    relay: OutboxRelay
+    runs: RunLoop
+    schedule: Schedule
+    sweep: Sweep
+    messages: PgInbound
+
+    @classmethod
+    def of(cls, servers: Servers, settings: DispatcherSettings) -> Self:
+        """All parts, from adapters to loops."""
+        pool, client, publisher = servers.pool, servers.client, servers.publisher
+        relay = OutboxRelay(pool, client, publisher)
+        runs = PgRuns(pool, owner=settings.instance, lease_seconds=settings.run_lease_seconds)
+        pg_log, due = PgLog(pool, page_size=settings.page_size), PgDue(pool)
+        pg_follow, messages = PgFollow(pool, page_size=settings.page_size), PgInbound(pool)
+        out, queues = NatsOut(publisher), NatsQueues(client, publisher)
+        window = Window(settings.page_size, settings.max_jobs_ahead, settings.max_seconds_ahead)
+        follower = Follower(pg_follow)
+        due_rows = DueRows(due, pg_follow, out, page_size=settings.page_size)
+        ending = Ending(runs, pg_log, due, queues, out)
+        turns = Turns(
+            Advancing(due, follower, due_rows, Expansion(runs, out, window=window), window=window),
+            Completion(runs, due, relay),
+            ending,
+            Reconciler(pg_log, due, follower, queues, out),
+            window=window,
+            reconcile_after_seconds=settings.reconcile_after_seconds,
+        )
+        poll, waiting = settings.run_poll_seconds, Waiting(due)
+        loop = RunLoop(runs, turns, waiting, poll_seconds=poll, concurrent_runs=settings.concurrent_runs)
+        grace = settings.misfire_grace_seconds
+        schedule = Schedule(PgSchedule(pool), loop, relay, poll_seconds=poll, grace_seconds=grace)
+        sweep = Sweep(pg_log, queues, ending, messages, due, every_seconds=settings.sweep_seconds)
+        return cls(relay, loop, schedule, sweep, messages)
 
 
 def inbound_rules(settings: DispatcherSettings) -> InboundRules:

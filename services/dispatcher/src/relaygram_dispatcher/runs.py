@@ -8,7 +8,7 @@ from nats.errors import Error as NatsError
 
 from relaygram_common.database.pool import TRANSIENT_ERRORS
 from relaygram_common.jetstream.publisher import PublishError
-from relaygram_common.tasks import cancel_and_wait
+from relaygram_common.tasks import cancel_and_wait, set_or_timeout
 from relaygram_dispatcher import metrics
 from relaygram_dispatcher.adapters.pg_runs import LeaseLostError, PgRuns
 from relaygram_dispatcher.core.duties import Duty
@@ -67,11 +67,7 @@ class RunLoop:
             took = time.monotonic() - began
             await asyncio.sleep(min(max(_LEAST_PAUSE_SECONDS, 3 * took), self._poll_seconds))
             pause = pause_seconds(self._poll_seconds, seconds_to_next(self._held))
-            try:
-                async with asyncio.timeout(pause):
-                    await self._wanted.wait()
-            except TimeoutError:
-                continue
+            await set_or_timeout(self._wanted, pause)
 
     async def stop(self) -> None:
         """End what is under way; others may go on at once."""

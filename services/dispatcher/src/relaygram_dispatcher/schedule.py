@@ -5,6 +5,7 @@ import asyncio
 import structlog
 
 from relaygram_common.outbox import OutboxRelay
+from relaygram_common.tasks import set_or_timeout
 from relaygram_dispatcher import metrics
 from relaygram_dispatcher.adapters.pg_schedule import PgSchedule
 from relaygram_dispatcher.core.scheduling import misfire_reason, pause_seconds
@@ -42,11 +43,7 @@ class Schedule:
             except TRANSIENT as error:
                 metrics.FAILURES.labels("schedule").inc()
                 log.warning("schedule.delayed", error=str(error) or type(error).__name__)
-            try:
-                async with asyncio.timeout(pause):
-                    await self._wanted.wait()
-            except TimeoutError:
-                continue
+            await set_or_timeout(self._wanted, pause)
 
     async def _look(self) -> None:
         for draft in await self._drafts.due(most=_MOST, grace_seconds=self._grace_seconds):

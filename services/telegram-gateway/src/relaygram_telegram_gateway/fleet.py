@@ -11,7 +11,7 @@ import structlog
 
 from relaygram_common.backoff import backoff_seconds
 from relaygram_common.database.pool import TRANSIENT_ERRORS
-from relaygram_common.tasks import cancel_and_wait
+from relaygram_common.tasks import cancel_and_wait, set_or_timeout
 from relaygram_telegram_gateway.account_runner import AccountRunner, RunnerTools
 from relaygram_telegram_gateway.adapters.nats_leases import LEASE_ERRORS, Lease, Seen
 from relaygram_telegram_gateway.adapters.nats_presence import Presence
@@ -96,11 +96,7 @@ class Fleet:
                 failures += 1
                 pause = backoff_seconds(failures, first=0.2, cap=2.0, jitter=random.random())  # noqa: S311 - jitter
                 log.warning("accounts.not_read", error=str(error) or type(error).__name__)
-            try:
-                async with asyncio.timeout(pause):
-                    await self._look_now.wait()
-            except TimeoutError:
-                continue
+            await set_or_timeout(self._look_now, pause)
 
     async def _look_after(self) -> None:
         await self._say_alive()

@@ -11,6 +11,8 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
+from relaygram_common.tasks import set_or_timeout
+
 # The server ends a pull at its expiry; when no word of that arrives (it was restarted), we stop counting on it then.
 _EXPIRY_GRACE_SECONDS = 1.0
 
@@ -77,11 +79,7 @@ class PullSubscription:
         if self._messages:
             return
         self._arrived.clear()
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                await self._arrived.wait()
-        except TimeoutError:
-            return
+        await set_or_timeout(self._arrived, timeout_seconds)
 
     async def _on_message(self, message: Msg) -> None:
         # A message of the stream has a reply subject; its headers are nothing to us.

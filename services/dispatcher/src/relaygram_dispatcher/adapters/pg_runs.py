@@ -144,10 +144,6 @@ class PgRuns:
         """Nothing is left to do."""
         await self._pool.fetchval(_sql["finish_run"], run.campaign_id, run.epoch)
 
-    async def ping(self) -> None:
-        """Raises when the database is not there."""
-        await self._pool.fetchval(_sql["ping"])
-
 
 def _contact(row: asyncpg.Record) -> Contact:
     return Contact(

@@ -137,7 +137,3 @@ select r.finished_at is null and r.expanded_generation = c.contacts_generation
 -- name: finish_run
 update dispatch.runs set finished_at = now() where campaign_id = $1 and epoch = $2 and finished_at is null
 returning run_id
-
--- name: ping
--- Is the database there?
-select 1

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from relaygram_common.contracts.doorbells import CampaignStateEntry
 from relaygram_common.database.pool import TRANSIENT_ERRORS
+from relaygram_common.tasks import set_or_timeout
 from relaygram_common.topology import CAMPAIGN_STATE
 from relaygram_telegram_gateway.adapters.pg_accounts import AccountRows
 from relaygram_telegram_gateway.core.campaign_states import CampaignState, CampaignStates
@@ -107,9 +108,7 @@ class CampaignStateFeed:
                 await self.read_now()
             except TRANSIENT_ERRORS as error:
                 log.info("campaign_state.unread", error=str(error) or type(error).__name__)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._poll_seconds):
-                    await self._poll_now.wait()
+            await set_or_timeout(self._poll_now, self._poll_seconds)
 
     async def read_now(self) -> None:
         """Read the campaigns of our accounts."""

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from relaygram_common.contracts.jobs import SendJob
 from relaygram_common.jetstream.acks import ack_all
 from relaygram_common.jetstream.dead_letters import dead_letter
+from relaygram_common.tasks import set_or_timeout
 from relaygram_common.templates import text_for, text_problem
 from relaygram_telegram_gateway.adapters.pg_admission import Admitted
 from relaygram_telegram_gateway.adapters.pg_ledger import Entry
@@ -80,11 +81,7 @@ class Intake:
             await self._rest()
 
     async def _rest(self) -> None:
-        try:
-            async with asyncio.timeout(_IDLE_SECONDS if self.pulling.feeds else 10 * _IDLE_SECONDS):
-                await self._work.wake.wait()
-        except TimeoutError:
-            return
+        await set_or_timeout(self._work.wake, _IDLE_SECONDS if self.pulling.feeds else 10 * _IDLE_SECONDS)
 
     async def _admit_what_came(self) -> None:
         arrived, self._arrived = self._arrived, []

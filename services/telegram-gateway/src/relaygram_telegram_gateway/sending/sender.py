@@ -8,6 +8,7 @@ from nats.errors import Error as NatsError
 
 from relaygram_common.backoff import backoff_seconds
 from relaygram_common.jetstream.acks import in_progress
+from relaygram_common.tasks import set_or_timeout
 from relaygram_telegram_gateway.adapters.nats_jobs import JOB_ERRORS, JobFeed, remove_consumer
 from relaygram_telegram_gateway.adapters.pg_accounts import AccountRow
 from relaygram_telegram_gateway.adapters.telethon_client import TelegramLink, TelegramRefusedError
@@ -231,11 +232,7 @@ class Sender:
                 await self._waits.tell()
             except (*TRANSIENT, *JOB_ERRORS) as error:
                 log.info("sender.not_refreshed", account_id=work.account.id, error=str(error) or type(error).__name__)
-            try:
-                async with asyncio.timeout(_REFRESH_SECONDS):
-                    await self._refresh_now.wait()
-            except TimeoutError:
-                continue
+            await set_or_timeout(self._refresh_now, _REFRESH_SECONDS)
 
     async def _fit_feeds(self) -> None:
         """A feed for each campaign that runs; its consumer stays while it is paused and goes when it has ended.

@@ -5,7 +5,6 @@ everything after the kept state again, under the same ids.
 """
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Sequence
 from functools import partial
@@ -13,6 +12,7 @@ from functools import partial
 import structlog
 
 from relaygram_common.jetstream.publisher import Outgoing
+from relaygram_common.tasks import set_or_timeout
 from relaygram_telegram_gateway.adapters.pg_ledger import TermLostError
 from relaygram_telegram_gateway.adapters.pg_updates import UpdateRows
 from relaygram_telegram_gateway.adapters.telethon_client import TelegramLink
@@ -90,9 +90,7 @@ class Inbox:
                 log.warning("updates.sends_do_not_wait", account_id=self._work.account.id)
                 return
             self._moved.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK_SECONDS):
-                    await self._moved.wait()
+            await set_or_timeout(self._moved, _LOOK_SECONDS)
 
     def not_caught_up(self, reason: str) -> None:
         """What was missed could not be fetched now: it is asked for again soon."""
@@ -153,11 +151,7 @@ class Inbox:
             return
         self._wanted.clear()
         left = None if self._unsaved is None else max(0.0, self._save_at - self._work.now())
-        try:
-            async with asyncio.timeout(left):
-                await self._wanted.wait()
-        except TimeoutError:
-            return
+        await set_or_timeout(self._wanted, left)
 
     def _next(self) -> list[Arrivals]:
         batch: list[Arrivals] = []

@@ -9,18 +9,12 @@ import pytest_asyncio
 
 from relaygram_client import Relaygram
 from tests.support.broadcast import Audience, gather_audience
-from tests.support.stack import RunningStack, running_stack
+from tests.support.stack import RunningStack
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(180)
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00" + b"x" * 700_000
 PDF = b"%PDF-1.7\n" + b"z" * 2_000_000 + b"\n%%EOF"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningStack]:
-    async with running_stack(tmp_path_factory.mktemp("stack"), {"RELAYGRAM_RATE_LIMIT_PER_MINUTE": "0"}) as running:
-        yield running
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
