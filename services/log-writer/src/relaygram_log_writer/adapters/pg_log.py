@@ -11,11 +11,12 @@ from relaygram_log_writer.core.row import Row
 _sql = Statements("relaygram_log_writer")
 
 # The row itself is at fault, and would be at every further try: asyncpg can not encode it (DataError of its own), or
-# PostgreSQL refuses the value (class 22) or the row (class 23).
+# PostgreSQL refuses the value (class 22), the row (class 23) or its size (class 54).
 _DATA_ERRORS = (
     asyncpg.DataError,
     asyncpg.IntegrityConstraintViolationError,
     asyncpg.exceptions.DataError,
+    asyncpg.ProgramLimitExceededError,
     UnicodeError,
 )
 
@@ -55,7 +56,3 @@ class PgLog:
             await self._write(rows[middle:], written)
             return
         written.revisions.update((row["campaign_id"], row["revision"]) for row in changed)
-
-    async def ping(self) -> None:
-        """Raises when the database is not there."""
-        await self._pool.fetchval(_sql["ping"])

@@ -21,10 +21,6 @@ select is_read, is_replied, (message).* from delivery.apply_receipts($1, $2, $3,
 -- The public events of these changes, for the relay; in the same transaction.
 select delivery.tell($1, $2, $3, $4)
 
--- name: ping
--- Is the database there?
-select 1
-
 -- name: claim_retention
 -- Is it this log-writer's turn to clear up?
 select delivery.claim_retention($1)
