@@ -67,7 +67,6 @@ def environment(database: Database, nats_url: str, port: int, health_port: int) 
         "RELAYGRAM_RATE_LIMIT_PER_MINUTE": "0",
         "RELAYGRAM_CHANNEL_LOGS_PER_MINUTE": "0",
         "RELAYGRAM_SEND_LOGS_PER_MINUTE": "0",
-        "RELAYGRAM_SEND_LOGS_PER_MINUTE": "0",
     }
 
 

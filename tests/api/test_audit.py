@@ -141,8 +141,8 @@ CHANGES: dict[str, tuple[Callable[[Api], Awaitable[Call]], str, str]] = {
         lambda api: plain(api, "POST", "/people/erase", json={"handle": "secretive_1"}), "created", "erasure",
     ),
 }  # fmt: skip
-# Told elsewhere or nothing to tell: it revokes its own token (below); it changes nothing; the log itself tells; it opens
-# what its token may see anyway.
+# Told elsewhere or nothing to tell: it revokes its own token (below); it changes nothing; the log itself tells; it
+# opens what its token may see anyway.
 OTHERS = {"logout", "preview_campaign", "search_send_logs", "take_delivery_events", "create_stream_ticket"}
 
 

@@ -1,12 +1,15 @@
 """Requests that ask the same share a reading, and nobody is answered from before the question."""
 
 import asyncio
+from uuid import UUID
 
+import asyncpg
 import pytest
 from fastapi import Response
 
 from relaygram_api.shared_reads import Known, SharedReads
 from relaygram_local_stack.servers import NatsServer
+from tests.api.log_rows import row, write_log
 from tests.api.support import Api, running_api
 from tests.support.servers import Database
 
@@ -105,6 +108,42 @@ async def test_a_write_is_in_every_answer_that_is_asked_for_after_it(api: Api) -
     finally:
         is_over = True
         await asyncio.gather(*pollers)
+
+
+@pytest.mark.parametrize("query", ["", "?order=desc", "?status=sent", "?changed_since=0", "?since_id=0"])
+async def test_each_change_of_a_log_is_in_every_answer_that_is_asked_for_after_it(api: Api, query: str) -> None:
+    campaign = (await api.campaign())["id"]
+    path = f"/campaigns/{campaign}/logs{query}"
+    texts: dict[UUID, str] = {}
+    for number in range(12):
+        # A new message, and another text for one that is there; twice the same answer in between.
+        written = [row(campaign, "sent", body=f"new {number}")]
+        if texts:
+            written.append(
+                row(campaign, "sent", job_id=next(iter(texts)), attempt=number + 1, body=f"changed {number}")
+            )
+        await write_log(api, written)
+        texts |= {one["job_id"]: one["body"] for one in written}
+        for _ in range(3):
+            shown = await api.data("GET", path)
+            assert {UUID(one["job_id"]): one["body"] for one in shown} == texts
+    await _erase_first(api, campaign)
+    assert None in [one["body"] for one in await api.data("GET", path)]
+
+
+async def _erase_first(api: Api, campaign: int) -> None:
+    """As the erasing of a person leaves a row."""
+    connection = await asyncpg.connect(api.database.dsn)
+    try:
+        await connection.execute(
+            """with erased as (
+                   update delivery.messages set body = null, revision = revision + 1000
+                    where campaign_id = $1 and position = 1 returning revision)
+               update delivery.campaign_counters set last_revision = revision from erased where campaign_id = $1""",
+            campaign,
+        )
+    finally:
+        await connection.close()
 
 
 @pytest.mark.parametrize("path", ["/campaigns", "/campaigns/{id}", "/campaigns/{id}/logs"])

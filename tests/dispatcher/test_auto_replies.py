@@ -137,7 +137,9 @@ async def test_an_answer_is_a_job_whose_log_names_the_message_it_answers(line: O
 
         async def logged() -> bool:
             rows = await line.rows(campaign_id)
-            assert [(row["status"], row["trigger"], row["body"]) for row in rows] == [("sent", "auto_reply", "Hello Zoe")]
+            assert [(row["status"], row["trigger"], row["body"]) for row in rows] == [
+                ("sent", "auto_reply", "Hello Zoe")
+            ]
             return bool(rows[0]["triggered_by_message_id"] == decided["message_id"])
 
         await eventually(logged)

@@ -43,7 +43,7 @@ class LogStream:
         self._opened_at = 0.0
         self._broken_at: float | None = None
         self._failures = 0
-        self._retry_seconds = 0.0  # what the server asks of those that it sent away
+        self._retry_seconds = 2.0  # what the server asks of those that it sent away
 
     async def rows(self) -> AsyncGenerator[LogRow, None]:
         """Every row that is newer than the last one, in the order of revisions, for ever."""
@@ -59,7 +59,7 @@ class LogStream:
                     raise
                 failure, was_sent_away = error, False
                 self._judge()
-            wait = self._retry_seconds * random.uniform(0.5, 1.0) if was_sent_away else self._wait(failure)  # noqa: S311 - no secret
+            wait = self._politely() if was_sent_away else self._wait(failure)
             if wait is None:
                 raise failure
             await asyncio.sleep(wait)
@@ -81,7 +81,7 @@ class LogStream:
     def _taken(self, event: httpx_sse.ServerSentEvent) -> LogRow | None:
         """The event's row; None of what is no row, or is known."""
         if event.retry is not None:
-            self._retry_seconds = event.retry / 1000
+            self._retry_seconds = min(max(event.retry / 1000, 0.05), 60.0)
         revision = int(event.id) if event.id.isdecimal() else None
         if revision is None:
             return None
@@ -103,6 +103,10 @@ class LogStream:
             self._failures, self._broken_at = 0, None
         self._is_good, self._opened_at = False, 0.0
         return is_good
+
+    def _politely(self) -> float:
+        """Seconds until a server that ended the stream is asked again: not by all of its clients at once."""
+        return self._retry_seconds * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
 
     def _wait(self, error: RelaygramError) -> float | None:
         """Seconds until the next attempt, None for no further one."""

@@ -5,7 +5,8 @@ Many clients ask the same address again and again: dashboards, pollers of a log.
 Its meaning is kept: what a path and query ask of a token never changes, so after the first time neither routing nor
 the checks of parameters are repeated. Only data is read anew.
 
-What is found makes the same answer as long as it is the same: then the answer is not put together again.
+What is found makes the same answer as long as it is the same: then the answer is not put together again. What has a
+version is not even read again while that is the same: the version is asked for each time.
 
 Its reading is shared: who asks while the same is being read waits for the next reading, which begins after all who
 wait for it have asked. So nobody is answered from before the question: what a caller wrote, or heard that others
@@ -39,6 +40,15 @@ class Known:
     route: object
 
 
+@dataclass(slots=True)
+class Kept:
+    """An answer, what was found for it (or its version), and whether that was the same twice in a row."""
+
+    found: object
+    response: Response
+    is_steady: bool = False
+
+
 class SharedReads:
     """The readings of one process."""
 
@@ -47,7 +57,7 @@ class SharedReads:
         # Who waits for the next reading, for each that is under way.
         self._waiting: dict[Hashable, list[asyncio.Future[Response]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._answers: OrderedDict[Hashable, tuple[object, Response]] = OrderedDict()
+        self._answers: OrderedDict[Hashable, Kept] = OrderedDict()
 
     def known(self, key: Hashable) -> Known | None:
         """What was asked under this key before; None when nothing was, or it is forgotten."""
@@ -64,17 +74,27 @@ class SharedReads:
 
     def put_together(self, key: Hashable, found: object, put_together: Callable[[], Response]) -> Response:
         """The answer that shows what was found just now: the last one, when the same was found then."""
-        last = self._answers.get(key)
-        if last is not None and last[0] == found:
-            self._answers.move_to_end(key)
-            return last[1]
+        last = self.kept(key)
+        if last is not None:
+            last.is_steady = last.found == found
+            if last.is_steady:
+                return last.response
         response = put_together()
         if len(response.body) <= _LONGEST_ANSWER:
-            self._answers[key] = (found, response)
+            self._answers[key] = Kept(found, response)
             self._answers.move_to_end(key)
             if len(self._answers) > _ANSWERS_KEPT:
                 self._answers.popitem(last=False)
+        else:
+            self._answers.pop(key, None)
         return response
+
+    def kept(self, key: Hashable) -> Kept | None:
+        """The last answer."""
+        kept = self._answers.get(key)
+        if kept is not None:
+            self._answers.move_to_end(key)
+        return kept
 
     async def answer(self, key: Hashable, read: Read) -> Response:
         """What a reading that begins now or later finds; raises what it raises."""
@@ -139,6 +159,24 @@ class Reading:
     def put_together(self, found: object, put_together: Callable[[], Response]) -> Response:
         """Within a reading: the answer, which must depend on nothing but `found`."""
         return self._reads.put_together(self._key, found, put_together)
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether it is worth asking for the version first: what changes all the time is rather read at once."""
+        kept = self._reads.kept(self._key)
+        return kept is not None and kept.is_steady
+
+    def kept_of(self, version: object) -> Response | None:
+        """Within a reading: the last answer, if it was of the version that is there now."""
+        kept = self._reads.kept(self._key)
+        if kept is None or version is None:
+            return None
+        kept.is_steady = kept.found == version
+        return kept.response if kept.is_steady else None
+
+    def keep(self, version: object, put_together: Callable[[], Response]) -> Response:
+        """Within a reading: the answer, which must depend on nothing but what this version (None: none) shows."""
+        return put_together() if version is None else self._reads.put_together(self._key, version, put_together)
 
 
 def _reading(request: Request) -> Reading:

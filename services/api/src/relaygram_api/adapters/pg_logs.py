@@ -23,6 +23,13 @@ class LogPage:
     total: int
     is_capped: bool
     last: int | None
+    version: Sequence[int] | None = None  # of the log; None where it was not read
+
+
+async def version(connection: Connection, campaign_id: int) -> Sequence[int] | None:
+    """What every change of the campaign's log changes; None when it has none."""
+    found: Sequence[int] | None = await connection.fetchval(sql["log_version"], campaign_id)
+    return found
 
 
 async def read(connection: Connection, campaign_id: int, query: LogQuery) -> LogPage | None:
@@ -46,7 +53,8 @@ async def read(connection: Connection, campaign_id: int, query: LogQuery) -> Log
 def _page(rows: Sequence[Mapping[str, Any]], query: LogQuery, total: int, is_capped: bool = False) -> LogPage:
     """One row more than is shown tells that more follow."""
     shown = rows[: query.per_page]
-    return LogPage(shown, total, is_capped, shown[-1][query.sort] if len(rows) > query.per_page else None)
+    last = shown[-1][query.sort] if len(rows) > query.per_page else None
+    return LogPage(shown, total, is_capped, last, shown[0]["version"] if shown else None)
 
 
 async def read_all(

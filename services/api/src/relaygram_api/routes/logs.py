@@ -70,12 +70,16 @@ async def list_logs(
     async def read() -> Response:
         try:
             async with opened(caller.workspace_id) as connection:
+                if reading.is_steady:
+                    same = reading.kept_of(await pg_logs.version(connection, campaign_id))
+                    if same is not None:
+                        return same
                 found = await pg_logs.read(connection, campaign_id, query)
         except LogQueryError as error:
             raise invalid({error.field: [error.problem]}) from None
         if found is None:
             raise not_found("campaign")
-        return reading.put_together(found, lambda: put_together(found))
+        return reading.keep(found.version, lambda: put_together(found))
 
     def put_together(found: LogPage) -> Response:
         capped = {"total_is_capped": found.is_capped} if query.has_other_filter else {}

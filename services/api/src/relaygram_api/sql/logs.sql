@@ -6,11 +6,16 @@ select c.id,
   from control.campaigns c left join delivery.campaign_counters k on k.campaign_id = c.id
  where c.id = $1
 
+-- name: log_version
+-- Whatever changes in what is shown of a campaign's log moves one of these: so what was read at the same version is the same.
+select array[first_position, last_position, last_revision] from delivery.campaign_counters where campaign_id = $1
+
 -- name: log_page_asc
 -- Positions are dense, so that where page N begins and ends can be told. The counters in subqueries, not joined: as a
--- join it is planned as a scan of the whole log. The total comes along, to save a round trip; where there are no rows,
--- log_totals tells whether there is such a campaign.
-select *, (select retained_pending + retained_sent + retained_failed from delivery.campaign_counters where campaign_id = $1) as total
+-- join it is planned as a scan of the whole log. The total comes along, to save a round trip, and so does the version; where
+-- there are no rows, log_totals tells whether there is such a campaign.
+select *, (select retained_pending + retained_sent + retained_failed from delivery.campaign_counters where campaign_id = $1) as total,
+       (select array[first_position, last_position, last_revision] from delivery.campaign_counters where campaign_id = $1) as version
   from delivery.log_rows
  where campaign_id = $1
    and position between (select first_position + $2 from delivery.campaign_counters where campaign_id = $1)
@@ -18,7 +23,8 @@ select *, (select retained_pending + retained_sent + retained_failed from delive
  order by position
 
 -- name: log_page_desc
-select *, (select retained_pending + retained_sent + retained_failed from delivery.campaign_counters where campaign_id = $1) as total
+select *, (select retained_pending + retained_sent + retained_failed from delivery.campaign_counters where campaign_id = $1) as total,
+       (select array[first_position, last_position, last_revision] from delivery.campaign_counters where campaign_id = $1) as version
   from delivery.log_rows
  where campaign_id = $1
    and position between (select last_position - $2 - $3 + 1 from delivery.campaign_counters where campaign_id = $1)
@@ -30,7 +36,9 @@ select *, (select retained_pending + retained_sent + retained_failed from delive
 -- filters in one statement, as `$2 is null or status = $2`, it would have to be planned anew for each request, which costs
 -- more than the page. $1 the campaign; `place` is where the rows after a moment or an id begin.
 with place as materialized ({place})
-select *, ({total}) as total from delivery.log_rows
+select *, ({total}) as total,
+       (select array[first_position, last_position, last_revision] from delivery.campaign_counters where campaign_id = $1) as version
+  from delivery.log_rows
  where campaign_id = $1{where}
  order by {sort} limit ${limit} offset ${offset}
 
