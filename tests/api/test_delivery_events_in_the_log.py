@@ -130,8 +130,8 @@ EXTREMES: list[dict[str, Any]] = [
     {"occurred_at": (datetime.now(UTC) + timedelta(hours=23)).isoformat()},
     {"attempt": 2**31 - 1, "step": 2**31 - 1, "run_id": MAX_ID, "account_id": MAX_ID, "sender_id": MAX_ID},
     {"telegram_message_id": -MAX_ID, "triggered_by_message_id": MAX_ID, "state": "replied"},
-    {"price": {"pricePerMessage": 5e-324, "currency": "XXX"}, "state": "sent"},
-    {"price": {"pricePerMessage": 1_000_000_000, "currency": "XXX"}, "state": "queued"},
+    {"price": {"pricePerMessage": 5e-324, "currency": "CHF"}, "state": "sent"},
+    {"price": {"pricePerMessage": 1_000_000_000, "currency": "CHF"}, "state": "queued"},
     {"state": "deferred"},
 ]
 

@@ -97,8 +97,57 @@ async def run(env: dict[str, str], *words: str, stdin: str = "") -> str:
     return out.decode()
 
 
+async def _log_in(env: dict[str, str], stack: RunningStack) -> None:
+    """A workspace and a user of one's own; a log-in that is broken off, and one that is not."""
+    owner = {**env, "RELAYGRAM_POSTGRES_DSN": stack.info["postgres_dsn"]}
+    await run(owner, "workspace", "create", "Journeys")
+    made = json.loads(
+        await run(owner, "user", "create", "ann@example.com", "--workspace", "Journeys", "--generate", "--json")
+    )
+    async with at_a_terminal(env, "login", stack.info["api_url"], status=130) as terminal:
+        await terminal.until("E-mail: ")
+        await terminal.interrupt()
+    async with at_a_terminal(env, "login", stack.info["api_url"]) as terminal:
+        await terminal.until("E-mail: ")
+        terminal.type("ann@example.com")
+        await terminal.until("Password: ")
+        terminal.type(made["password"])
+        assert made["password"] not in await terminal.until("Logged in as ann@example.com")
+
+
+async def _connect_account(env: dict[str, str], stack: RunningStack) -> int:
+    async with at_a_terminal(env, "accounts", "connect", "--phone", PHONE) as terminal:
+        await terminal.until("The code that Telegram sent: ")
+        terminal.type("00000")
+        await terminal.until("That code is wrong")
+        await terminal.until("The code that Telegram sent: ")
+        terminal.type((await stack.sandbox.get(f"/login-codes/{PHONE}")).json()["code"])
+        await terminal.until("two-step password: ")
+        terminal.type(PASSWORD)
+        await terminal.until("is active")
+    (account,) = json.loads(await run(env, "accounts", "list", "--json"))
+    found: int = account["id"]
+    return found
+
+
+async def _tailed(env: dict[str, str], campaign: str, messages: int) -> list[str]:
+    """The texts of so many sent messages, as `logs tail` shows them."""
+    tail = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "relaygram_cli", "logs", "tail", campaign, "--status", "sent", "-n", "200", "--json",
+        env=env, stdout=-1,
+    )  # fmt: skip
+    sent: dict[int, str] = {}
+    async with asyncio.timeout(60):
+        while len(sent) < messages:
+            assert tail.stdout is not None
+            row = json.loads(await tail.stdout.readline())
+            sent[row["id"]] = row["body"]
+    tail.terminate()
+    await tail.communicate()
+    return sorted(sent.values())
+
+
 async def test_from_nothing_to_a_broadcast(stack: RunningStack, tmp_path: Path) -> None:
-    info = stack.info
     home = str(tmp_path / "home")
     env = {
         **{name: value for name, value in os.environ.items() if not name.startswith("RELAYGRAM_")},
@@ -111,56 +160,15 @@ async def test_from_nothing_to_a_broadcast(stack: RunningStack, tmp_path: Path) 
     file = tmp_path / "people.csv"
     file.write_text("handle,first_name\n" + "".join(f"journey_{number},P{number}\n" for number in range(5)))
 
-    owner = {**env, "RELAYGRAM_POSTGRES_DSN": info["postgres_dsn"]}
-    await run(owner, "workspace", "create", "Journeys")
-    made = json.loads(
-        await run(owner, "user", "create", "ann@example.com", "--workspace", "Journeys", "--generate", "--json")
-    )
-    async with at_a_terminal(env, "login", info["api_url"], status=130) as terminal:
-        await terminal.until("E-mail: ")
-        await terminal.interrupt()
-    async with at_a_terminal(env, "login", info["api_url"]) as terminal:
-        await terminal.until("E-mail: ")
-        terminal.type("ann@example.com")
-        await terminal.until("Password: ")
-        terminal.type(made["password"])
-        assert made["password"] not in await terminal.until("Logged in as ann@example.com")
-
-    async with at_a_terminal(env, "accounts", "connect", "--phone", PHONE) as terminal:
-        await terminal.until("The code that Telegram sent: ")
-        terminal.type("00000")
-        await terminal.until("That code is wrong")
-        await terminal.until("The code that Telegram sent: ")
-        terminal.type((await stack.sandbox.get(f"/login-codes/{PHONE}")).json()["code"])
-        await terminal.until("two-step password: ")
-        terminal.type(PASSWORD)
-        await terminal.until("is active")
-    (account,) = json.loads(await run(env, "accounts", "list", "--json"))
-
-    text = "Journey to {{first_name}}"
-    campaign = json.loads(
-        await run(
-            env, "campaigns", "create", "--name", "Journey", "--account", str(account["id"]), "--text", text, "--json"
-        )
-    )
-    number = str(campaign["id"])
-    async with at_a_terminal(env, "contacts", "import", number, str(file)) as terminal:
+    await _log_in(env, stack)
+    account, text = str(await _connect_account(env, stack)), "Journey to {{first_name}}"
+    made = await run(env, "campaigns", "create", "--name", "Journey", "--account", account, "--text", text, "--json")
+    campaign = str(json.loads(made)["id"])
+    async with at_a_terminal(env, "contacts", "import", campaign, str(file)) as terminal:
         await terminal.until("5 lines: 5 accepted, 0 duplicates, 0 rejected.")
-    test = json.loads(await run(env, "campaigns", "test", number, "@journey_0", "--with", "first_name=Me", "--json"))
+    test = json.loads(await run(env, "campaigns", "test", campaign, "@journey_0", "--with", "first_name=Me", "--json"))
     assert (test["status"], test["body"]) == ("sent", "Journey to Me")
-    await run(env, "campaigns", "start", number)
-    tail = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "relaygram_cli", "logs", "tail", number, "--status", "sent", "-n", "200", "--json",
-        env=env, stdout=-1,
-    )  # fmt: skip
-    sent: dict[int, str] = {}
-    async with asyncio.timeout(60):
-        while len(sent) < 5:
-            assert tail.stdout is not None
-            row = json.loads(await tail.stdout.readline())
-            sent[row["id"]] = row["body"]
-    tail.terminate()
-    await tail.communicate()
-    assert sorted(sent.values()) == [f"Journey to P{number}" for number in range(5)]
+    await run(env, "campaigns", "start", campaign)
+    assert await _tailed(env, campaign, 5) == [f"Journey to P{number}" for number in range(5)]
     found = json.loads(await run(env, "doctor", "--ready-file", str(stack.ready_file), "--json"))
     assert {one["check"] for one in found if one["status"] != "ok"} == {"settings", "secret keys"}

@@ -30,6 +30,15 @@ def with_nats(nats_url: str, work: "Callable[[Client], Coroutine[Any, Any, Done]
         raise typer.Exit(130) from None
 
 
+@asynccontextmanager
+async def _connected(nats_url: str) -> "AsyncIterator[Client]":
+    try:
+        async with nats_client(nats_url, name="relaygram command") as client:
+            yield client
+    except CannotReachNats as error:
+        raise CommandError(f"cannot reach NATS: {error}", what_to_do=_ADVICE) from error
+
+
 async def _worked(nats_url: str, work: "Callable[[Client], Coroutine[Any, Any, Done]]") -> Done:
     from nats.errors import Error
     from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
@@ -50,13 +59,14 @@ async def _worked(nats_url: str, work: "Callable[[Client], Coroutine[Any, Any, D
 
 
 @asynccontextmanager
-async def _connected(nats_url: str) -> "AsyncIterator[Client]":
+async def nats_client(nats_url: str, *, name: str) -> "AsyncIterator[Client]":
+    """A connection that is not made again. Raises CannotReachNats."""
     import nats
 
     try:
         client = await nats.connect(
             nats_url.split(","),
-            name="relaygram command",
+            name=name,
             connect_timeout=_CONNECT_SECONDS,
             allow_reconnect=False,
             max_reconnect_attempts=1,  # counts for the first connection too: the default 60 is two minutes
@@ -64,11 +74,15 @@ async def _connected(nats_url: str) -> "AsyncIterator[Client]":
             error_cb=_quiet,
         )
     except (OSError, ValueError, TimeoutError, nats.errors.Error) as error:
-        raise CommandError(f"cannot reach NATS: {_said(error)}", what_to_do=_ADVICE) from error
+        raise CannotReachNats(_said(error)) from error
     try:
         yield client
     finally:
         await client.close()
+
+
+class CannotReachNats(Exception):  # noqa: N818 - says what it is
+    """There is no connection, and why."""
 
 
 def _said(error: Exception) -> str:

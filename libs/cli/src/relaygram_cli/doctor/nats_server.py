@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from relaygram_cli.doctor.findings import Installation, NotChecked, Wrong
+from relaygram_cli.nats_connection import CannotReachNats, nats_client
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
     from nats.js.client import JetStreamContext
 
 _OLDEST = (2, 12)
-_CONNECT_SECONDS = 3
 _SECONDS = 5.0
 _PROVISION = "run: relaygram provision"
 #: What must be as the topology says; the rest may differ with the server's version.
@@ -88,27 +88,13 @@ def _differs(wanted: Any, found: Any, field: str) -> bool:
 
 @asynccontextmanager
 async def _connected(installation: Installation) -> "AsyncIterator[Client]":
-    import nats
-
     if installation.nats_url is None:
         raise NotChecked("no address: give --nats-url or RELAYGRAM_NATS_URL")
     try:
-        client = await nats.connect(
-            installation.nats_url.split(","),
-            name="relaygram doctor",
-            connect_timeout=_CONNECT_SECONDS,
-            allow_reconnect=False,
-            max_reconnect_attempts=1,  # counts for the first connection too: the default 60 is two minutes
-            reconnect_time_wait=0.2,
-            error_cb=_quiet,
-        )
-    except (OSError, ValueError, TimeoutError, nats.errors.Error) as error:
-        said = str(error) or type(error).__name__
-        raise Wrong(said.removeprefix("nats: "), "start nats-server, or correct RELAYGRAM_NATS_URL") from None
-    try:
-        yield client
-    finally:
-        await client.close()
+        async with nats_client(installation.nats_url, name="relaygram doctor") as client:
+            yield client
+    except CannotReachNats as error:
+        raise Wrong(str(error), "start nats-server, or correct RELAYGRAM_NATS_URL") from None
 
 
 @asynccontextmanager
@@ -124,7 +110,3 @@ async def _jetstream(installation: Installation) -> "AsyncIterator[JetStreamCont
         except (Error, TimeoutError) as error:
             said = str(error) or type(error).__name__
             raise Wrong(f"JetStream does not answer: {said}", "look into nats-server's log") from None
-
-
-async def _quiet(_: Exception) -> None:
-    """The caller gets the error; nats-py's default would print a traceback as well."""
