@@ -15,8 +15,9 @@ from relaygram_common.database.statements import Statements
 
 sql = Statements("relaygram_api")
 
-# SQLSTATEs: the connection is lost, resources are short, an operator intervened; a transaction took too long.
-_AWAY = ("08", "53", "57")
+# SQLSTATEs: the connection is lost, resources are short, an operator intervened or lets nobody connect; a transaction
+# took too long.
+_AWAY = ("08", "53", "57", "55000")
 _TOO_LONG = ("25P03", "25P04")
 
 Connection = Any  # asyncpg's connection, or the pool's proxy of it
