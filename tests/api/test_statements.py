@@ -27,7 +27,7 @@ SIMPLE = {
     "rollback",
 }
 # Pieces of one statement.
-_PIECE = re.compile(r"log_(rows|place|further|source(_\w+)?|place_after_id|where_\w+|total(_\w+)?)")
+_PIECE = re.compile(r"log_(rows|place|further_page|source(_\w+)?|place_after_id|where_\w+|total(_\w+)?)")
 SIMPLE |= {name for name in STATEMENTS.names() if _PIECE.fullmatch(name)}
 STAGED = {
     "add_contacts",

@@ -19,13 +19,15 @@ def filtered_page(campaign_id: int, query: LogQuery, after: int | None) -> tuple
     # Beyond the first page, which has no cursor.
     skipped = [(query.page - 1) * query.per_page] if query.page > 1 else []
     further = tuple(name for name, is_there in (("after", after is not None), ("offset", bool(skipped))) if is_there)
-    statement = _statement(names, further, f"{query.sort} {query.order}", query.per_page + 1)
+    last = query.page * query.per_page + 1
+    most = 1 << last.bit_length() if skipped else last
+    statement = _statement(names, further, f"{query.sort} {query.order}", query.per_page + 1, most)
     values = [like(query.q) if name == "q" and query.q is not None else getattr(query, name) for name in names]
     return statement, [campaign_id, *values, *([] if after is None else [after]), *skipped]
 
 
 @lru_cache(1000)
-def _statement(names: tuple[str, ...], further: tuple[str, ...], sort: str, limit: int) -> str:
+def _statement(names: tuple[str, ...], further: tuple[str, ...], sort: str, limit: int, most: int) -> str:
     numbers: dict[str, Any] = {name: place for place, name in enumerate(("campaign_id", *names, *further), 1)}
     place = "log_place" if "since" in names else "log_place_after_id" if "since_id" in names else None
     pieces = [*(["place"] if place else []), *(name for name in names if name not in _PLACE)]
@@ -33,15 +35,15 @@ def _statement(names: tuple[str, ...], further: tuple[str, ...], sort: str, limi
     column, _, order = sort.partition(" ")
     cursor = "log_where_after" if order == "asc" else "log_where_before"
     bound = _piece(cursor, {**numbers, "sort": column}) if "after" in further else ""
-    return sql["log_rows"].format(
+    rows = sql["log_rows"].format(
         place=_piece(place, numbers) + " " if place else "",
         total=_total(pieces, where, numbers),
         source=_piece("log_source_sender_id" if "sender_id" in names else "log_source", numbers),
         where=where + bound,
         sort=sort,
-        limit=limit,
-        further=_piece("log_further", numbers) if "offset" in further else "",
+        limit=most,
     )
+    return rows if "offset" not in further else _piece("log_further_page", {**numbers, "rows": rows, "limit": limit})
 
 
 def _total(pieces: list[str], where: str, numbers: dict[str, Any]) -> str:

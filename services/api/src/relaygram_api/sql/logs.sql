@@ -39,10 +39,11 @@ select *, (select retained_pending + retained_sent + retained_failed from delive
        (select array[first_position, last_position, last_revision] from delivery.campaign_counters where campaign_id = $1) as version
   from {source} rows
  where campaign_id = $1{where}
- order by {sort} limit {limit}{further}
+ order by {sort} limit {limit}
 
--- name: log_further
- offset ${offset}
+-- name: log_further_page
+-- Of an offset it expects a tenth of what is within: so no more is within than may be needed.
+select * from ({rows}) rows limit {limit} offset ${offset}
 
 -- name: log_source
 delivery.log_rows
