@@ -34,6 +34,7 @@ _WHY = {
     "code": _COUNTED,
     "many changes": _COUNTED,
     "since_id": "a row of the log is found first",
+    "few changes": "planned for each request, since counting few changes is dear where PostgreSQL expects many",
     "since,": "its moment is looked for by halving: one probe for each doubling of the log",
 }
 
@@ -68,7 +69,10 @@ def _told(rows: int, seconds: float) -> str:
 
 def _why(name: str) -> str:
     """What limits a page that misses the goal."""
-    return next((why for part, why in _WHY.items() if part in name), "see the noise of other rounds")
+    return next(
+        (why for part, why in _WHY.items() if part in name),
+        "half of it is Python: the connection taken and given back, the cursor read",
+    )
 
 
 def _milliseconds(name: str, taken: list[float]) -> Range:
