@@ -22,6 +22,9 @@ _HEAD = """# Performance
 Ratios, each measured in one run on one machine against a named peer or limit: absolute rates differ from machine to
 machine, ratios hardly do. `make bench` measures again and rewrites this page (`make bench ROWS=10000000` with ten
 million rows, `make bench ONLY=log_write,log_query` some parts of it). Median, least and most of paired runs in turns.
+What a run of a page takes is the quick fifth of 60 readings, each in turn with one by key, by the owner of the
+database (without row-level security): on a busy machine the slower ones tell of the machine. Parts may be of several
+runs of the bench; absolute rates below are of a machine that others used too.
 """
 _COLUMNS = ("what", "median", "min", "max", "goal", "figures", "why not")
 
