@@ -63,7 +63,7 @@ lint: install ## Check style, import rules and our own rules
 types: install ## Check the types
 	@$(BIN)/mypy services libs tests benchmarks tools examples
 
-bench: install ## Measure the rate on this machine
+bench: install ## Measure on this machine: ROWS (1000000) in the log, ONLY some parts (log_write,log_query,…)
 	@$(BIN)/python -m benchmarks
 
 clean: ## Remove what was installed or made, the data of local stacks aside

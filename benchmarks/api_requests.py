@@ -16,7 +16,10 @@ from relaygram_local_stack.ports import free_port
 
 _GOAL = 0.4
 _GOALS = {"GET /campaigns/{id}/logs": 0.5}
-_WHY = "request ids, token, rate limit and metrics, each time, cost as much as the bare route"
+_WHY = (
+    "token, rate limit, request id, metrics and a share of a reading:"
+    " the log's take 23 µs a request without the sockets"
+)
 _ROWS = 25
 _ROUNDS = 9
 _SECONDS = 1.0

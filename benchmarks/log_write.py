@@ -28,8 +28,13 @@ _EMPTY = "truncate delivery.messages, delivery.campaign_counters, delivery.code_
 _COLUMNS = """
 select attname from pg_attribute
  where attrelid = 'delivery.messages'::regclass and attnum > 0 and not attisdropped and attgenerated = ''"""
-_WHY_PEER = "see below"
-_WHY_COPY = "see below"
+# Processor time an event, from /proc, when this was written.
+_WHY_PEER = (
+    "an event takes 27 µs of the log-writer, 33 of PostgreSQL (11 are COPY's; the rest finds, orders and counts) and 10"
+    " of nats-server at the same time, 57, 33 and 12 with FastStream one after the other:"
+    " reckoned from that, 2.9 on two free processors"
+)
+_WHY_COPY = "COPY has neither events to decode nor messages to acknowledge"
 _OWN_IDS = """
 drop sequence if exists bench_ids cascade;
 create sequence bench_ids;

@@ -27,7 +27,7 @@ SIMPLE = {
     "rollback",
 }
 # Pieces of one statement.
-_PIECE = re.compile(r"log_(rows|(no_)?place|place_after_id|where_\w+|total(_\w+)?)")
+_PIECE = re.compile(r"log_(rows|place|further_page|source(_\w+)?|place_after_id|where_\w+|total(_\w+)?)")
 SIMPLE |= {name for name in STATEMENTS.names() if _PIECE.fullmatch(name)}
 STAGED = {
     "add_contacts",
@@ -62,7 +62,8 @@ async def test_each_set_of_filters_of_the_log_makes_a_statement(database: Databa
     try:
         for some in product(*((name, None) for name in given)):
             query = replace(LogQuery(25, 1, "asc"), **{name: given[name] for name in some if name})
-            for one, after in product((query, replace(query, order="desc")), (None, 9)):
+            pages = (query, replace(query, order="desc"), replace(query, page=3))
+            for one, after in product(pages, (None, 9)):
                 statement, arguments = filtered_page(1, one, after)
                 await connection.fetch(statement, *arguments)
     finally:

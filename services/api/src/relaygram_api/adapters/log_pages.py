@@ -1,6 +1,6 @@
 """The statement of a page of the log behind filters, put together of named pieces: one for each set of filters."""
 
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from relaygram_api.adapters.pg_campaigns import like
@@ -16,29 +16,34 @@ def filtered_page(campaign_id: int, query: LogQuery, after: int | None) -> tuple
     given = tuple(name for name in _FILTERS if getattr(query, name) is not None)
     place = () if query.since is None and query.since_id is None else _PLACE if query.since is not None else _PLACE[1:]
     names = (*place, *given)
-    statement = _statement(names, query.sort, query.order, after is not None)
+    # Beyond the first page, which has no cursor.
+    skipped = [(query.page - 1) * query.per_page] if query.page > 1 else []
+    further = tuple(name for name, is_there in (("after", after is not None), ("offset", bool(skipped))) if is_there)
+    last = query.page * query.per_page + 1
+    most = 1 << last.bit_length() if skipped else last
+    statement = _statement(names, further, f"{query.sort} {query.order}", query.per_page + 1, most)
     values = [like(query.q) if name == "q" and query.q is not None else getattr(query, name) for name in names]
-    skipped = 0 if after is not None else (query.page - 1) * query.per_page
-    return statement, [campaign_id, *values, *([] if after is None else [after]), query.per_page + 1, skipped]
+    return statement, [campaign_id, *values, *([] if after is None else [after]), *skipped]
 
 
-@cache  # bounded: each filter is there or not
-def _statement(names: tuple[str, ...], sort: str, order: str, has_cursor: bool) -> str:
-    parameters = ("campaign_id", *names, *(("after",) if has_cursor else ()), "limit", "offset")
-    numbers: dict[str, Any] = {name: place for place, name in enumerate(parameters, 1)}
-    place = "log_place" if "since" in names else "log_place_after_id" if "since_id" in names else "log_no_place"
-    pieces = [*([] if place == "log_no_place" else ["place"]), *(name for name in names if name not in _PLACE)]
+@lru_cache(1000)
+def _statement(names: tuple[str, ...], further: tuple[str, ...], sort: str, limit: int, most: int) -> str:
+    numbers: dict[str, Any] = {name: place for place, name in enumerate(("campaign_id", *names, *further), 1)}
+    place = "log_place" if "since" in names else "log_place_after_id" if "since_id" in names else None
+    pieces = [*(["place"] if place else []), *(name for name in names if name not in _PLACE)]
     where = "".join(_piece(f"log_where_{piece}", numbers) for piece in pieces)
-    cursor = (
-        _piece(f"log_where_{'after' if order == 'asc' else 'before'}", {**numbers, "sort": sort}) if has_cursor else ""
-    )
-    return sql["log_rows"].format(
-        place=_piece(place, numbers),
+    column, _, order = sort.partition(" ")
+    cursor = "log_where_after" if order == "asc" else "log_where_before"
+    bound = _piece(cursor, {**numbers, "sort": column}) if "after" in further else ""
+    rows = sql["log_rows"].format(
+        place=_piece(place, numbers) + " " if place else "",
         total=_total(pieces, where, numbers),
-        where=where + cursor,
-        sort=f"{sort} {order}",
-        **numbers,
+        source=_piece("log_source_sender_id" if "sender_id" in names else "log_source", numbers),
+        where=where + bound,
+        sort=sort,
+        limit=most,
     )
+    return rows if "offset" not in further else _piece("log_further_page", {**numbers, "rows": rows, "limit": limit})
 
 
 def _total(pieces: list[str], where: str, numbers: dict[str, Any]) -> str:

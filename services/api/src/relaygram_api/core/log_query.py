@@ -1,6 +1,6 @@
 """What a page of the log is: its filter, its order, and the cursor that goes on where it ended."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Final, Literal
 
@@ -74,7 +74,7 @@ class LogQuery:
 
     def after(self, campaign_id: int) -> int | None:
         """Where the cursor stands. Raises LogQueryError."""
-        return _place(self.cursor, self.listing(campaign_id))
+        return None if self.cursor is None else _place(self.cursor, self.listing(campaign_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +97,19 @@ class AllLogsQuery:
 
     def after(self) -> int | None:
         """Where the cursor stands. Raises LogQueryError."""
-        return _place(self.cursor, self.listing)
+        return None if self.cursor is None else _place(self.cursor, self.listing)
 
 
 _PAGE: Final = ("page", "per_page", "cursor")
 
 
 def _listing(name: str, query: LogQuery | AllLogsQuery, **more: int) -> str:
-    narrowed_to = {field: value for field, value in asdict(query).items() if field not in _PAGE}
+    narrowed_to = {field.name: getattr(query, field.name) for field in fields(query) if field.name not in _PAGE}
     return listing(name, **narrowed_to, **more)
 
 
-def _place(cursor: str | None, of: str) -> int | None:
+def _place(cursor: str, of: str) -> int:
     try:
-        return None if cursor is None else decode_cursor(cursor, of)
+        return decode_cursor(cursor, of)
     except CursorError as error:
         raise LogQueryError("cursor", str(error)) from None

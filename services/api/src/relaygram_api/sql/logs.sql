@@ -34,26 +34,34 @@ select *, (select retained_pending + retained_sent + retained_failed from delive
 -- name: log_rows
 -- A page behind filters and its total in one round trip, put together of the pieces below (adapters/log_pages.py). With all
 -- filters in one statement, as `$2 is null or status = $2`, it would have to be planned anew for each request, which costs
--- more than the page. $1 the campaign; `place` is where the rows after a moment or an id begin.
-with place as materialized ({place})
-select *, ({total}) as total,
+-- more than the page. So does one whose limit it does not know: it expects a tenth of the log. $1 the campaign; `place`, if any, is where the rows after a moment or an id begin.
+{place}select *, ({total}) as total,
        (select array[first_position, last_position, last_revision] from delivery.campaign_counters where campaign_id = $1) as version
-  from delivery.log_rows
+  from {source} rows
  where campaign_id = $1{where}
- order by {sort} limit ${limit} offset ${offset}
+ order by {sort} limit {limit}
+
+-- name: log_further_page
+-- Of an offset it expects a tenth of what is within: so no more is within than may be needed.
+select * from ({rows}) rows limit {limit} offset ${offset}
+
+-- name: log_source
+delivery.log_rows
+
+-- name: log_source_sender_id
+-- Few rows of many: with `offset`, so that they are not looked for in the order of the log.
+(select * from delivery.log_rows where campaign_id = $1 and sender_id = ${sender_id} offset 0)
 
 -- name: log_place
-select delivery.position_after($1, ${since}, ${since_id}) as first
+with place as materialized (select delivery.position_after($1, ${since}, ${since_id}) as first)
 
 -- name: log_place_after_id
 -- Who goes on after a row of this log needs one probe. With `limit`, so that it can be no other one than of workspace and id.
+with place as materialized (
 select coalesce((select position + 1 from (select campaign_id, position from delivery.messages
                                             where workspace_id = (select control.workspace()) and id = ${since_id} limit 1) row
                   where campaign_id = $1),
-                delivery.position_after($1, null, ${since_id})) as first
-
--- name: log_no_place
-select 1::bigint as first
+                delivery.position_after($1, null, ${since_id})) as first)
 
 -- name: log_where_place
  and position >= (select first from place)
