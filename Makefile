@@ -43,10 +43,10 @@ up: install ## Run the whole stack on this machine until Ctrl-C (data in .relayg
 	@$(BIN)/relaygram up --data $(DATA)
 
 test: install ## Run the tests, those that kill parts on purpose aside
-	@$(BIN)/pytest -m "not faults" -n 4 --dist loadgroup --no-loadscope-reorder
+	@$(BIN)/pytest -m "not faults" -n 4 --dist loadfile --no-loadscope-reorder
 
 test-faults: install ## Run the tests that kill parts on purpose
-	@$(BIN)/pytest -m faults -n 2 --dist loadgroup --no-loadscope-reorder
+	@$(BIN)/pytest -m faults -n 2 --dist loadfile --no-loadscope-reorder
 
 soak: install ## Kill parts at random for as long as SOAK_PEOPLE (20000) take, with SOAK_SEED (any)
 	@RELAYGRAM_SOAK_PEOPLE=$(SOAK_PEOPLE) RELAYGRAM_SOAK_SEED=$(SOAK_SEED) $(BIN)/pytest -m faults tests/faults/test_soak.py

@@ -28,15 +28,11 @@ __all__ = [
 _LONG_FIRST = ("whole_line", "local_stack", "gateway", "cli", "client", "dispatcher", "log_writer", "docs", "sandbox")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Sort by folder; within one, the order stays. A module is run by one worker, and so are all that share a stack."""
+    """Sort by folder; within one, the order stays."""
 
     def place(item: pytest.Item) -> int:
         folder = Path(item.path).relative_to(config.rootpath / "tests").parts[0]
         return _LONG_FIRST.index(folder) if folder in _LONG_FIRST else len(_LONG_FIRST)
 
     items.sort(key=place)
-    for item in items:
-        shares_stack = "shared_stack" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("stack" if shares_stack else str(item.path)))

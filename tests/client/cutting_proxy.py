@@ -26,16 +26,21 @@ class CuttingProxy:
         task = asyncio.current_task()
         assert task is not None
         self._open.add(task)
+        try:
+            await self._pass_on(reader, writer)
+        except (OSError, asyncio.CancelledError):
+            writer.transport.abort()
+        finally:
+            self._open.discard(task)
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self.target_port)
         asking = asyncio.create_task(_pipe(reader, there_writer))
         try:
             await self._answer(there_reader, writer, next(self.budgets, None))
-        except (OSError, asyncio.CancelledError):
-            writer.transport.abort()
         finally:
             await cancel_and_wait([asking])
-            there_writer.close()
-            self._open.discard(task)
+            there_writer.transport.abort()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, budget: int | None) -> None:
         while data := await reader.read(65536 if budget is None else min(budget, 65536)):

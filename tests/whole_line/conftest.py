@@ -16,7 +16,7 @@ _SETTINGS = {
 
 @pytest.fixture(scope="session")
 def shared_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackProcess]:
-    """Started by the first module that asks; tests/conftest.py keeps them all in one process."""
+    """Started by the first module that asks, in each process that runs some of them."""
     with started_stack(tmp_path_factory.mktemp("stack"), _SETTINGS) as started:
         yield started
 
