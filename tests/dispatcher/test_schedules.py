@@ -55,15 +55,15 @@ async def test_a_campaign_starts_within_a_second_of_its_time(slow_line: Outside)
     assert kinds == ["started"]
 
 
-async def test_what_a_schedule_started_is_told_so_under_the_ids_it_always_has(line: Outside) -> None:
-    campaign_id = await line.campaign(3, start=False)
-    await _schedule(line, campaign_id, _in(0.5))
-    async with gateway(line, campaign_id, refuse_every=0) as telegram:
-        await line.completes(campaign_id, 3)
-    rows = await line.rows(campaign_id)
+async def test_what_a_schedule_started_is_told_so_under_the_ids_it_always_has(slow_line: Outside) -> None:
+    campaign_id = await slow_line.campaign(3, start=False)
+    await _schedule(slow_line, campaign_id, _in(0.5))
+    async with gateway(slow_line, campaign_id, refuse_every=0) as telegram:
+        await slow_line.completes(campaign_id, 3)
+    rows = await slow_line.rows(campaign_id)
     assert {row["trigger"] for row in rows} == {job.trigger for job in telegram.seen} == {"schedule"}
     assert {row["job_id"] for row in rows} == {job_id("broadcast", campaign_id, row["sender_id"]) for row in rows}
-    told = await line.pool.fetch(
+    told = await slow_line.pool.fetch(
         "select triggered_by, accepted from delivery.sends where campaign_id = $1", campaign_id
     )
     assert [tuple(row) for row in told] == [("schedule", 3)]
