@@ -128,7 +128,12 @@ async def test_a_proxy_that_lets_nothing_through_is_told(world: World, gateway: 
         assert reason == "The account's proxy lets nothing through: check its address, user and password."
         assert proxy.refused >= 3
         assert proxy.destinations == []
-    assert await world.sql.fetchval("select count(*) from control.login_secrets where account_id = $1", account) == 0
+
+    async def forgotten() -> bool:
+        secrets = "select count(*) from control.login_secrets where account_id = $1"
+        return bool(await world.sql.fetchval(secrets, account) == 0)
+
+    await eventually(forgotten)
     assert "wr0ngw0rd" not in gateway.log_text()
 
 
