@@ -21,7 +21,12 @@ async def following(process: Process, *words: str) -> AsyncIterator[asyncio.subp
     env = {**os.environ, "RELAYGRAM_API_URL": process.url, "RELAYGRAM_API_TOKEN": process.token}
     command = [sys.executable, "-m", "relaygram_cli", "logs", "tail", *words]
     tail = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=env
+        *command,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=env,
+        # Where the tests run in the background of a shell, it lets them ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     try:
         yield tail
