@@ -34,7 +34,9 @@ async def fragile(postgres: Postgres, nats_server: NatsServer) -> AsyncIterator[
     with postgres:
         postgres.ensure_database(NAME)
         migrate.upgrade(postgres.dsn(NAME))
-        async with running_api(Database(postgres, NAME), nats_server.url, rate_limit_per_minute=100_000) as running:
+        async with running_api(
+            Database(postgres, NAME), nats_server.url, rate_limit_per_minute=100_000, database_answer_seconds=1.8
+        ) as running:
             yield running
 
 
@@ -140,7 +142,9 @@ async def test_postgresql_killed_in_the_middle_of_everything_is_never_a_500(frag
 async def test_reads_work_and_commands_arrive_when_nats_dies_and_comes_back(tmp_path: Path, database: Database) -> None:
     with NatsServer(tmp_path) as server:
         await provision(server.url)
-        async with running_api(database, server.url, email="mid@example.com", workspace="mid") as api:
+        async with running_api(
+            database, server.url, email="mid@example.com", workspace="mid", database_answer_seconds=1.8
+        ) as api:
             campaign = await api.broadcast()
             await eventually(lambda: _is_relayed(api), 20)
             server.kill()
@@ -172,7 +176,7 @@ async def test_without_nats_everything_works_and_commands_wait_in_the_outbox(
     server.start()
     run_in_thread(provision(server.url))
     server.stop()
-    async with running_api(database, server.url) as api:
+    async with running_api(database, server.url, database_answer_seconds=1.8) as api:
         campaign = await api.broadcast()
         assert (await api.data("POST", f"/campaigns/{campaign['id']}/start"))["status"] == "running"
         assert await api.sql("select count(*) from control.outbox") > 0
