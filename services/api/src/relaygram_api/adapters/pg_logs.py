@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from relaygram_api.adapters.log_pages import filtered_page
+from relaygram_api.adapters.log_pages import filtered_page, total_alone
 from relaygram_api.adapters.pg_campaigns import like
 from relaygram_api.adapters.pg_workspace import Connection, sql
-from relaygram_api.core.log_query import MOST_COUNTED, AllLogsQuery, LogQuery, LogQueryError
+from relaygram_api.core.log_query import MOST_COUNTED, AllLogsQuery, Bookmark, Counted, LogQuery, LogQueryError
 
 # A filter that little fits makes no request look at more rows: it ends with a cursor, if need be without a row.
 MOST_LOOKED_AT: Final = 10_000
@@ -17,12 +17,12 @@ MOST_SKIPPED: Final = 2**62
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
-    """Rows of the log, and how many there are in all. `last` is the place of the last row when more follow."""
+    """Rows of the log, and how many there are in all. `next` is where the next page begins when more follow."""
 
     rows: Sequence[Mapping[str, Any]]
     total: int
     is_capped: bool
-    last: int | None
+    next: Bookmark | None = None
     version: Sequence[int] | None = None  # of the log; None where it was not read
 
 
@@ -38,23 +38,33 @@ async def read(connection: Connection, campaign_id: int, query: LogQuery) -> Log
         return await _page_by_position(connection, campaign_id, query)
     try:
         query.check()
-        statement, arguments = filtered_page(campaign_id, query, query.after(campaign_id))
+        bookmark = query.bookmark(campaign_id)
     except LogQueryError:
         if await connection.fetchrow(sql["log_totals"], campaign_id) is None:
             return None
         raise
+    statement, arguments = filtered_page(campaign_id, query, bookmark)
     rows = await connection.fetch(statement, *arguments)
     if rows:
-        return _page(rows, query, *_capped(query, rows[0]["total"]))
-    known = await connection.fetchrow(sql["log_totals"], campaign_id)
-    return None if known is None else _page([], query, *await _total(connection, campaign_id, query, known))
+        return _page(rows, query)
+    if await connection.fetchrow(sql["log_totals"], campaign_id) is None:
+        return None
+    if query.page == 1 and bookmark is None:
+        return LogPage([], 0, is_capped=False)
+    statement, arguments = total_alone(campaign_id, query, bookmark)
+    return LogPage([], *_capped(query, await connection.fetchval(statement, *arguments)))
 
 
-def _page(rows: Sequence[Mapping[str, Any]], query: LogQuery, total: int, is_capped: bool = False) -> LogPage:
+def _page(rows: Sequence[Mapping[str, Any]], query: LogQuery) -> LogPage:
     """One row more than is shown tells that more follow."""
-    shown = rows[: query.per_page]
-    last = shown[-1][query.sort] if len(rows) > query.per_page else None
-    return LogPage(shown, total, is_capped, last, shown[0]["version"] if shown else None)
+    first, total = rows[0], rows[0]["total"]
+    begin, end, revision = first["log_begin"], first["log_end"], first["log_revision"]
+    following = None
+    if len(rows) > query.per_page:
+        place = first["place"] if "place" in query.narrowed_by else None
+        counted = Counted(total, begin, revision) if query.is_total_counted else None
+        following = Bookmark(rows[query.per_page - 1][query.sort], place, counted)
+    return LogPage(rows[: query.per_page], *_capped(query, total), following, [begin, end, revision])
 
 
 async def read_all(
@@ -83,31 +93,11 @@ async def _page_by_position(connection: Connection, campaign_id: int, query: Log
     skipped = min((query.page - 1) * query.per_page, MOST_SKIPPED)
     rows = await connection.fetch(sql[f"log_page_{query.order}"], campaign_id, skipped, query.per_page + 1)
     if rows:
-        return _page(rows, query, rows[0]["total"])
+        return _page(rows, query)
     known = await connection.fetchrow(sql["log_totals"], campaign_id)
-    return None if known is None else _page([], query, known["total"])
-
-
-async def _total(connection: Connection, campaign_id: int, query: LogQuery, known: Any) -> tuple[int, bool]:
-    if not query.has_other_filter:
-        return known[query.status or "total"], False
-    found = await connection.fetchval(sql["log_count"], *_filter(campaign_id, query), MOST_COUNTED + 1)
-    return _capped(query, found)
+    return None if known is None else LogPage([], known["total"], is_capped=False)
 
 
 def _capped(query: LogQuery, found: int) -> tuple[int, bool]:
     """Exact by counters; behind other filters up to MOST_COUNTED."""
     return (min(found, MOST_COUNTED), found > MOST_COUNTED) if query.has_other_filter else (found, False)
-
-
-def _filter(campaign_id: int, query: LogQuery) -> tuple[Any, ...]:
-    return (
-        campaign_id,
-        query.status,
-        query.since,
-        query.since_id,
-        query.sender_id,
-        query.changed_since,
-        query.code,
-        None if query.q is None else like(query.q),
-    )

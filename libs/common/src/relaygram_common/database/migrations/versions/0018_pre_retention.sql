@@ -84,7 +84,7 @@ begin
     with gone as (
         delete from delivery.messages m
          where m.campaign_id = p_campaign and m.position >= v_first and m.position < v_next
-        returning m.job_id, m.status, m.created_at
+        returning m.job_id, m.status, m.created_at, m.error_code
     ), counted as (
         select count(*) as rows, array_agg(g.job_id) as jobs, count(*) filter (where g.status = 'sent') as sent,
                count(*) filter (where g.status = 'failed') as failed, max(g.created_at) as youngest from gone g
@@ -93,6 +93,10 @@ begin
            set first_position = v_next, retained_sent = k.retained_sent - c.sent,
                retained_failed = k.retained_failed - c.failed, left_until = greatest(k.left_until, c.youngest)
           from counted c where k.campaign_id = p_campaign and c.rows > 0
+    ), codes_noted as (
+        update delivery.code_counters k set retained = k.retained - g.rows
+          from (select g.error_code, count(*) as rows from gone g where g.error_code is not null group by g.error_code) g
+         where k.campaign_id = p_campaign and k.code = g.error_code
     )
     select c.rows, c.jobs into rows_left, v_jobs from counted c;
     perform telegram.forget_sends(p_campaign, v_jobs);
