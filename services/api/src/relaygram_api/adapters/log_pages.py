@@ -19,7 +19,7 @@ _CHANGES: Final = ("changed_since",)
 
 
 def filtered_page(campaign_id: int, query: LogQuery, bookmark: Bookmark | None) -> tuple[str, list[Any]]:
-    """The statement, which also says the total as `total`, and its arguments. `bookmark` is where a cursor stands."""
+    """The statement and its arguments. `bookmark` is where a cursor stands."""
     values = _values(query, bookmark)
     known = _known(query, bookmark, values)
     last = query.page * query.per_page + 1
@@ -30,13 +30,6 @@ def filtered_page(campaign_id: int, query: LogQuery, bookmark: Bookmark | None) 
     most = 1 << last.bit_length() if query.page > 1 else last
     statement = _page(query.narrowed_by, tuple(values), f"{query.sort} {query.order}", query.per_page + 1, most, known)
     return statement, [campaign_id, *values.values()]
-
-
-def total_alone(campaign_id: int, query: LogQuery, bookmark: Bookmark | None) -> tuple[str, list[Any]]:
-    """The statement that says the total only, and its arguments."""
-    values = _values(query, bookmark)
-    known = _known(query, bookmark, values)
-    return _total_alone(query.narrowed_by, tuple(values), known), [campaign_id, *values.values()]
 
 
 def _values(query: LogQuery, bookmark: Bookmark | None) -> dict[str, Any]:
@@ -72,26 +65,22 @@ def _known(query: LogQuery, bookmark: Bookmark | None, values: dict[str, Any]) -
 def _page(
     narrowed_by: tuple[str, ...], values: tuple[str, ...], sort: str, limit: int, most: int, known: str | None
 ) -> str:
-    numbers = _numbers(values)
+    numbers: dict[str, Any] = {name: number for number, name in enumerate(("campaign_id", *values), 1)}
     column, _, order = sort.partition(" ")
     cursor = "log_where_after" if order == "asc" else "log_where_before"
     bound = _piece(cursor, {**numbers, "sort": column}) if "after" in values else ""
     rows = sql["log_rows"].format(
-        place=_place(values, numbers),
-        total=_total(narrowed_by, numbers, known),
-        shown_place=_piece("log_shown_place", {}) if "place" in narrowed_by else "",
         source=_piece("log_source_sender_id" if "sender_id" in narrowed_by else "log_source", numbers),
         where=_where(narrowed_by, numbers) + bound,
         sort=sort,
         limit=most,
     )
-    return rows if "offset" not in values else _piece("log_further_page", {**numbers, "rows": rows, "limit": limit})
-
-
-@lru_cache(1000)
-def _total_alone(narrowed_by: tuple[str, ...], values: tuple[str, ...], known: str | None) -> str:
-    numbers = _numbers(values)
-    return sql["log_total_alone"].format(place=_place(values, numbers), total=_total(narrowed_by, numbers, known))
+    return sql["log_page_filtered"].format(
+        place=_place(values, numbers),
+        total=_total(narrowed_by, numbers, known),
+        shown_place=_piece("log_shown_place", {}) if "place" in narrowed_by else "",
+        rows=_piece("log_further_rows", {**numbers, "rows": rows, "limit": limit}) if "offset" in values else rows,
+    )
 
 
 def _total(narrowed_by: tuple[str, ...], numbers: dict[str, Any], known: str | None) -> str:
@@ -109,10 +98,6 @@ def _place(values: tuple[str, ...], numbers: dict[str, Any]) -> str:
     pieces = {"place": "log_place_known", "since": "log_place", "since_id": "log_place_after_id"}
     piece = next((piece for name, piece in pieces.items() if name in values), None)
     return "" if piece is None else _piece(piece, numbers)
-
-
-def _numbers(values: tuple[str, ...]) -> dict[str, Any]:
-    return {name: number for number, name in enumerate(("campaign_id", *values), 1)}
 
 
 def _piece(name: str, values: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from relaygram_api.adapters.log_pages import filtered_page, total_alone
+from relaygram_api.adapters.log_pages import filtered_page
 from relaygram_api.adapters.pg_campaigns import like
 from relaygram_api.adapters.pg_workspace import Connection, sql
 from relaygram_api.core.log_query import MOST_COUNTED, AllLogsQuery, Bookmark, Counted, LogQuery, LogQueryError
@@ -29,13 +29,11 @@ class LogPage:
 async def version(connection: Connection, campaign_id: int) -> Sequence[int] | None:
     """What every change of the campaign's log changes; None when it has none."""
     found: Sequence[int] | None = await connection.fetchval(sql["log_version"], campaign_id)
-    return found
+    return None if found is None else tuple(found)
 
 
 async def read(connection: Connection, campaign_id: int, query: LogQuery) -> LogPage | None:
     """A page; None when there never was such a campaign. Raises LogQueryError."""
-    if query.is_unfiltered and query.cursor is None:
-        return await _page_by_position(connection, campaign_id, query)
     try:
         query.check()
         bookmark = query.bookmark(campaign_id)
@@ -43,28 +41,29 @@ async def read(connection: Connection, campaign_id: int, query: LogQuery) -> Log
         if await connection.fetchrow(sql["log_totals"], campaign_id) is None:
             return None
         raise
-    statement, arguments = filtered_page(campaign_id, query, bookmark)
-    rows = await connection.fetch(statement, *arguments)
-    if rows:
-        return _page(rows, query)
-    if await connection.fetchrow(sql["log_totals"], campaign_id) is None:
-        return None
-    if query.page == 1 and bookmark is None:
-        return LogPage([], 0, is_capped=False)
-    statement, arguments = total_alone(campaign_id, query, bookmark)
-    return LogPage([], *_capped(query, await connection.fetchval(statement, *arguments)))
+    if query.is_unfiltered and bookmark is None:
+        skipped = min((query.page - 1) * query.per_page, MOST_SKIPPED)
+        found = await connection.fetch(sql[f"log_page_{query.order}"], campaign_id, skipped, query.per_page + 1)
+    else:
+        statement, arguments = filtered_page(campaign_id, query, bookmark)
+        found = await connection.fetch(statement, *arguments)
+    if found:
+        return _page(found[0]["log"], found[1:], query)
+    return (
+        None if await connection.fetchrow(sql["log_totals"], campaign_id) is None else LogPage([], 0, is_capped=False)
+    )
 
 
-def _page(rows: Sequence[Mapping[str, Any]], query: LogQuery) -> LogPage:
+def _page(log: Sequence[int], rows: Sequence[Mapping[str, Any]], query: LogQuery) -> LogPage:
     """One row more than is shown tells that more follow."""
-    first, total = rows[0], rows[0]["total"]
-    begin, end, revision = first["log_begin"], first["log_end"], first["log_revision"]
+    total, begin, end, revision, *place = log
+    is_capped = query.has_other_filter and total > MOST_COUNTED
     following = None
     if len(rows) > query.per_page:
-        place = first["place"] if "place" in query.narrowed_by else None
         counted = Counted(total, begin, revision) if query.is_total_counted else None
-        following = Bookmark(rows[query.per_page - 1][query.sort], place, counted)
-    return LogPage(rows[: query.per_page], *_capped(query, total), following, [begin, end, revision])
+        following = Bookmark(rows[query.per_page - 1][query.sort], place[0] if place else None, counted)
+    shown = MOST_COUNTED if is_capped else total
+    return LogPage(rows[: query.per_page], shown, is_capped, following, (begin, end, revision))
 
 
 async def read_all(
@@ -87,17 +86,3 @@ async def read_all(
         return [dict(row) for row in rows[: query.per_page]], rows[query.per_page - 1]["id"]
     looked_to: int | None = await connection.fetchval(sql[f"looked_to_{query.order}"], *place, MOST_LOOKED_AT)
     return [dict(row) for row in rows], looked_to
-
-
-async def _page_by_position(connection: Connection, campaign_id: int, query: LogQuery) -> LogPage | None:
-    skipped = min((query.page - 1) * query.per_page, MOST_SKIPPED)
-    rows = await connection.fetch(sql[f"log_page_{query.order}"], campaign_id, skipped, query.per_page + 1)
-    if rows:
-        return _page(rows, query)
-    known = await connection.fetchrow(sql["log_totals"], campaign_id)
-    return None if known is None else LogPage([], known["total"], is_capped=False)
-
-
-def _capped(query: LogQuery, found: int) -> tuple[int, bool]:
-    """Exact by counters; behind other filters up to MOST_COUNTED."""
-    return (min(found, MOST_COUNTED), found > MOST_COUNTED) if query.has_other_filter else (found, False)

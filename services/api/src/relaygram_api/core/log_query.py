@@ -106,7 +106,7 @@ class LogQuery:
 
     def cursor_at(self, campaign_id: int, bookmark: Bookmark) -> str:
         """The cursor that goes on there."""
-        more = (bookmark.place, *bookmark.counted) if bookmark.counted else (bookmark.place,) if bookmark.place else ()
+        more = (bookmark.place, *(bookmark.counted or ())) if bookmark.place or bookmark.counted else ()
         return encode_cursor(self.listing(campaign_id), bookmark.after, *more)
 
     def bookmark(self, campaign_id: int) -> Bookmark | None:

@@ -11,52 +11,50 @@ select c.id,
 select array[first_position, last_position, last_revision] from delivery.campaign_counters where campaign_id = $1
 
 -- name: log_page_asc
+-- Before the rows comes one that says of the log: the total, first and last position and the last revision, to save a round
+-- trip. Beside the rows, in columns, these would take a fifth of the page's time. Where it is missing nothing was ever
+-- logged, and log_totals tells whether there is such a campaign.
 -- Positions are dense, so that where page N begins and ends can be told. The counters in subqueries, not joined: as a
--- join it is planned as a scan of the whole log. The total comes along, to save a round trip, and so does the version, by
--- columns: arrays cost a tenth of the page. Where there are no rows, log_totals tells whether there is such a campaign.
+-- join it is planned as a scan of the whole log.
 with counters as materialized (
     select first_position, last_position, last_revision, retained_pending + retained_sent + retained_failed as retained
       from delivery.campaign_counters where campaign_id = $1)
-select *, (select retained from counters) as total, (select first_position from counters) as log_begin,
-       (select last_position from counters) as log_end, (select last_revision from counters) as log_revision
-  from delivery.log_rows
- where campaign_id = $1
-   and position between (select first_position + $2 from counters) and (select first_position + $2 + $3 - 1 from counters)
- order by position
+select (null::delivery.log_rows).*, array[retained, first_position, last_position, last_revision] as log from counters
+union all
+(select *, null::bigint[] from delivery.log_rows
+  where campaign_id = $1
+    and position between (select first_position + $2 from counters) and (select first_position + $2 + $3 - 1 from counters)
+  order by position)
 
 -- name: log_page_desc
 with counters as materialized (
     select first_position, last_position, last_revision, retained_pending + retained_sent + retained_failed as retained
       from delivery.campaign_counters where campaign_id = $1)
-select *, (select retained from counters) as total, (select first_position from counters) as log_begin,
-       (select last_position from counters) as log_end, (select last_revision from counters) as log_revision
-  from delivery.log_rows
- where campaign_id = $1
-   and position between (select last_position - $2 - $3 + 1 from counters) and (select last_position - $2 from counters)
- order by position desc
+select (null::delivery.log_rows).*, array[retained, first_position, last_position, last_revision] as log from counters
+union all
+(select *, null::bigint[] from delivery.log_rows
+  where campaign_id = $1
+    and position between (select last_position - $2 - $3 + 1 from counters) and (select last_position - $2 from counters)
+  order by position desc)
 
--- name: log_rows
--- A page behind filters and its total in one round trip, put together of the pieces below (adapters/log_pages.py). With all
--- filters in one statement, as `$2 is null or status = $2`, it would have to be planned anew for each request, which costs
--- more than the page. So does one whose limit it does not know: it expects a tenth of the log. $1 the campaign; `place` is
--- where the rows after a moment or an id begin, if such are asked for.
+-- name: log_page_filtered
+-- A page behind filters, put together of the pieces below (adapters/log_pages.py). With all filters in one statement, as
+-- `$2 is null or status = $2`, it would have to be planned anew for each request, which costs more than the page. So does
+-- one whose limit it does not know: it expects a tenth of the log. $1 the campaign; `place` is where the rows after a
+-- moment or an id begin, if such are asked for.
 with counters as materialized (
     select first_position, last_position, last_revision, retained_pending, retained_sent, retained_failed
       from delivery.campaign_counters where campaign_id = $1){place}
-select *, ({total}) as total, (select first_position from counters) as log_begin,
-       (select last_position from counters) as log_end, (select last_revision from counters) as log_revision{shown_place}
-  from {source} rows
+select (null::delivery.log_rows).*, array[({total}), first_position, last_position, last_revision{shown_place}] as log from counters
+union all
+({rows})
+
+-- name: log_rows
+select *, null::bigint[] from {source} rows
  where campaign_id = $1{where}
  order by {sort} limit {limit}
 
--- name: log_total_alone
--- Of a page that has no rows.
-with counters as materialized (
-    select first_position, last_position, last_revision, retained_pending, retained_sent, retained_failed
-      from delivery.campaign_counters where campaign_id = $1){place}
-select coalesce(({total}), 0) as total
-
--- name: log_further_page
+-- name: log_further_rows
 -- Of an offset it expects a tenth of what is within: so no more is within than may be needed.
 select * from ({rows}) rows limit {limit} offset ${offset}
 
@@ -83,7 +81,7 @@ select coalesce((select position + 1 from (select campaign_id, position from del
 , place as materialized (select ${place}::bigint as first)
 
 -- name: log_shown_place
-, (select first from place) as place
+, (select first from place)
 
 -- name: log_where_place
  and position >= (select first from place)

@@ -191,7 +191,8 @@ $$;
 
 -- The id after which all rows of a workspace are younger than a moment: ids have gaps here, but grow with time as well.
 create function delivery.id_before(p_workspace bigint, p_since timestamptz) returns bigint
-language sql stable parallel safe as $$
+language sql stable parallel safe
+set enable_seqscan = off set enable_sort = off set plan_cache_mode = force_generic_plan as $$
     with recursive search (low, high) as (
         select 1::bigint, coalesce(max(m.id), 0) + 1 from delivery.messages m where m.workspace_id = p_workspace
         union all
