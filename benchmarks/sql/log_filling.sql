@@ -30,7 +30,13 @@ select campaign_id, 1, max(position), count(*) filter (where rank < 2), count(*)
        count(*) filter (where rank = 3), count(*) filter (where rank < 2), count(*) filter (where rank = 4),
        count(*) filter (where rank = 3), max(revision)
   from delivery.messages group by campaign_id;
-insert into delivery.code_counters (campaign_id, code, workspace_id, messages)
-select campaign_id, error_code, 1, count(*) from delivery.messages where error_code is not null group by 1, 2;
+insert into delivery.code_counters (campaign_id, code, workspace_id, messages, retained)
+select campaign_id, error_code, 1, count(*), count(*) from delivery.messages where error_code is not null group by 1, 2;
+insert into delivery.log_marks (campaign_id, revision, first_position, last_position, settled, read)
+select 1, revision, 1, position, settled, 0
+  from (select revision, position, settled, (position + settled) / 4096 as mark, lag((position + settled) / 4096) over (order by position) as last_mark
+          from (select revision, position, count(*) filter (where rank >= 2) over (order by position) as settled
+                  from delivery.messages where campaign_id = 1) counted) marked
+ where mark > last_mark;
 update delivery.sequence set (last_id, last_revision, last_created_at) =
     (select max(id), max(revision), max(created_at) from delivery.messages);

@@ -11,7 +11,7 @@ import pytest
 
 from relaygram_api.adapters import pg_channel_logs
 from relaygram_api.adapters.log_pages import filtered_page
-from relaygram_api.core.log_query import LogQuery
+from relaygram_api.core.log_query import Bookmark, Counted, LogQuery
 from relaygram_common.database.statements import Statements
 from tests.support.servers import Database
 
@@ -29,9 +29,16 @@ SIMPLE = {
 }
 # Pieces of statements, prepared below.
 _PIECE = re.compile(
-    r"channel_log(_\w+)?|log_(rows|place|further_page|source(_\w+)?|place_after_id|where_\w+|total(_\w+)?)"
+    r"channel_log(_\w+)?|log_(page_filtered|rows|place(_\w+)?|shown_place|further_rows|source(_\w+)?|where_\w+|total(_\w+)?)"
 )
 SIMPLE |= {name for name in STATEMENTS.names() if _PIECE.fullmatch(name)}
+_BOOKMARKS = (
+    None,
+    Bookmark(9),
+    Bookmark(9, 4),
+    Bookmark(9, None, Counted(7, 1, 3)),
+    Bookmark(9, 4, Counted(10_001, 1, 3)),
+)
 STAGED = {
     "add_contacts",
     "add_import_errors",
@@ -75,8 +82,8 @@ async def test_each_set_of_filters_of_the_log_makes_a_statement(database: Databa
         for some in product(*((name, None) for name in given)):
             query = replace(LogQuery(25, 1, "asc"), **{name: given[name] for name in some if name})
             pages = (query, replace(query, order="desc"), replace(query, page=3))
-            for one, after in product(pages, (None, 9)):
-                statement, arguments = filtered_page(1, one, after)
+            for one, bookmark in product(pages, _BOOKMARKS):
+                statement, arguments = filtered_page(1, one, bookmark)
                 await connection.fetch(statement, *arguments)
     finally:
         await connection.close()

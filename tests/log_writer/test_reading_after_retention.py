@@ -40,6 +40,10 @@ class Log:
         return [one["id"] for one in self.before[120:]]
 
 
+def _error(state: str) -> dict[str, Any]:
+    return {"error_code": "PEER_FLOOD"} if state == "failed" else {}
+
+
 async def _sweep(database: Database) -> int:
     pool = await create_pool(database.log_writer, application_name="test", workspace=EVERY_WORKSPACE, max_size=1)
     try:
@@ -57,13 +61,12 @@ async def log(database: Database, provisioned_nats: NatsServer) -> AsyncIterator
             await write_log(
                 api,
                 [
-                    row(campaign_id, state, sender_id=1 + place % 7, body=f"Hello {start + place}")
+                    row(campaign_id, state, sender_id=1 + place % 7, body=f"Hello {start + place}", **_error(state))
                     for place, state in enumerate(states)
                 ],
             )
             if start < 120:
                 await write_log(api, [row(ended_id, "sent") for _ in range(20)])
-        await api.sql("update delivery.messages set error_code = 'PEER_FLOOD' where state = 'failed'")
         path = f"/campaigns/{campaign_id}/logs"
         before = [one for page in (1, 2) for one in await api.data("GET", path, params={"per_page": 200, "page": page})]
         cursors = {

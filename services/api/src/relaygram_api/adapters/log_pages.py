@@ -1,55 +1,103 @@
 """The statement of a page of the log behind filters, put together of named pieces: one for each set of filters."""
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from relaygram_api.adapters.pg_campaigns import like
 from relaygram_api.adapters.pg_workspace import sql
-from relaygram_api.core.log_query import MOST_COUNTED, LogQuery
+from relaygram_api.core.log_query import MOST_COUNTED, Bookmark, LogQuery
 
-_PLACE = ("since", "since_id")
-_FILTERS = ("status", "sender_id", "code", "changed_since", "q")
+# By which piece the total behind a set of filters is told; behind any other one it is counted.
+_TOTALS: Final = {
+    (): "log_total",
+    ("status",): "log_total_of_status",
+    ("code",): "log_total_of_code",
+    ("place",): "log_total_from_place",
+    ("changed_since",): "log_total_of_changes",
+}
+_CHANGES: Final = ("changed_since",)
 
 
-def filtered_page(campaign_id: int, query: LogQuery, after: int | None) -> tuple[str, list[Any]]:
-    """The statement, which also says the total as `total`, and its arguments. `after` is where a cursor stands."""
-    given = tuple(name for name in _FILTERS if getattr(query, name) is not None)
-    place = () if query.since is None and query.since_id is None else _PLACE if query.since is not None else _PLACE[1:]
-    names = (*place, *given)
-    # Beyond the first page, which has no cursor.
-    skipped = [(query.page - 1) * query.per_page] if query.page > 1 else []
-    further = tuple(name for name, is_there in (("after", after is not None), ("offset", bool(skipped))) if is_there)
+def filtered_page(campaign_id: int, query: LogQuery, bookmark: Bookmark | None) -> tuple[str, list[Any]]:
+    """The statement and its arguments. `bookmark` is where a cursor stands."""
+    values = _values(query, bookmark)
+    known = _known(query, bookmark, values)
     last = query.page * query.per_page + 1
-    most = 1 << last.bit_length() if skipped else last
-    statement = _statement(names, further, f"{query.sort} {query.order}", query.per_page + 1, most)
-    values = [like(query.q) if name == "q" and query.q is not None else getattr(query, name) for name in names]
-    return statement, [campaign_id, *values, *([] if after is None else [after]), *skipped]
+    if bookmark is not None:
+        values["after"] = bookmark.after
+    if query.page > 1:  # which has no cursor
+        values["offset"] = (query.page - 1) * query.per_page
+    most = 1 << last.bit_length() if query.page > 1 else last
+    statement = _page(query.narrowed_by, tuple(values), f"{query.sort} {query.order}", query.per_page + 1, most, known)
+    return statement, [campaign_id, *values.values()]
+
+
+def _values(query: LogQuery, bookmark: Bookmark | None) -> dict[str, Any]:
+    """What the filters are given, by the names of the pieces."""
+    values: dict[str, Any] = {}
+    for name in query.narrowed_by:
+        if name != "place":
+            values[name] = like(query.q) if name == "q" and query.q is not None else getattr(query, name)
+        elif bookmark is not None and bookmark.place is not None:
+            values["place"] = bookmark.place
+        else:
+            values |= (
+                {"since_id": query.since_id}
+                if query.since is None
+                else {"since": query.since, "since_id": query.since_id}
+            )
+    return values
+
+
+def _known(query: LogQuery, bookmark: Bookmark | None, values: dict[str, Any]) -> str | None:
+    """By which piece the total may be the one of the page before; what that needs is added to the values."""
+    if bookmark is None or bookmark.counted is None:
+        return None
+    total, begin, revision = bookmark.counted
+    values["known_begin"] = begin
+    if query.narrowed_by == _CHANGES and total > MOST_COUNTED:
+        return "log_total_still"
+    values |= {"known_total": total, "known_revision": revision}
+    return "log_total_known"
 
 
 @lru_cache(1000)
-def _statement(names: tuple[str, ...], further: tuple[str, ...], sort: str, limit: int, most: int) -> str:
-    numbers: dict[str, Any] = {name: place for place, name in enumerate(("campaign_id", *names, *further), 1)}
-    place = "log_place" if "since" in names else "log_place_after_id" if "since_id" in names else None
-    pieces = [*(["place"] if place else []), *(name for name in names if name not in _PLACE)]
-    where = "".join(_piece(f"log_where_{piece}", numbers) for piece in pieces)
+def _page(
+    narrowed_by: tuple[str, ...], values: tuple[str, ...], sort: str, limit: int, most: int, known: str | None
+) -> str:
+    numbers: dict[str, Any] = {name: number for number, name in enumerate(("campaign_id", *values), 1)}
     column, _, order = sort.partition(" ")
     cursor = "log_where_after" if order == "asc" else "log_where_before"
-    bound = _piece(cursor, {**numbers, "sort": column}) if "after" in further else ""
+    bound = _piece(cursor, {**numbers, "sort": column}) if "after" in values else ""
     rows = sql["log_rows"].format(
-        place=_piece(place, numbers) + " " if place else "",
-        total=_total(pieces, where, numbers),
-        source=_piece("log_source_sender_id" if "sender_id" in names else "log_source", numbers),
-        where=where + bound,
+        source=_piece("log_source_sender_id" if "sender_id" in narrowed_by else "log_source", numbers),
+        where=_where(narrowed_by, numbers) + bound,
         sort=sort,
         limit=most,
     )
-    return rows if "offset" not in further else _piece("log_further_page", {**numbers, "rows": rows, "limit": limit})
+    return sql["log_page_filtered"].format(
+        place=_place(values, numbers),
+        total=_total(narrowed_by, numbers, known),
+        shown_place=_piece("log_shown_place", {}) if "place" in narrowed_by else "",
+        rows=_piece("log_further_rows", {**numbers, "rows": rows, "limit": limit}) if "offset" in values else rows,
+    )
 
 
-def _total(pieces: list[str], where: str, numbers: dict[str, Any]) -> str:
-    """By counters and positions where they tell it; else it is counted."""
-    known = {(): "log_total", ("status",): "log_total_of_status", ("place",): "log_total_from_place"}.get(tuple(pieces))
-    return _piece(known or "log_total_counted", {**numbers, "where": where, "most": MOST_COUNTED + 1})
+def _total(narrowed_by: tuple[str, ...], numbers: dict[str, Any], known: str | None) -> str:
+    """By counters and positions where they tell it; else it is counted, unless it is known."""
+    told = {**numbers, "where": _where(narrowed_by, numbers), "most": MOST_COUNTED + 1}
+    total = _piece(_TOTALS.get(narrowed_by, "log_total_counted"), told)
+    return total if known is None else _piece(known, {**told, "total": total})
+
+
+def _where(narrowed_by: tuple[str, ...], numbers: dict[str, Any]) -> str:
+    return "".join(_piece(f"log_where_{name}", numbers) for name in narrowed_by)
+
+
+def _place(values: tuple[str, ...], numbers: dict[str, Any]) -> str:
+    pieces = {"place": "log_place_known", "since": "log_place", "since_id": "log_place_after_id"}
+    piece = next((piece for name, piece in pieces.items() if name in values), None)
+    return "" if piece is None else _piece(piece, numbers)
 
 
 def _piece(name: str, values: dict[str, Any]) -> str:

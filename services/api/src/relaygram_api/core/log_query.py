@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Final, Literal
+from operator import attrgetter
+from typing import Any, Final, Literal, NamedTuple
 
-from relaygram_api.core.cursors import CursorError, decode_cursor, listing
+from relaygram_api.core.cursors import CursorError, decode_cursor, decode_numbers, encode_cursor
 
 Order = Literal["asc", "desc"]
 MOST_COUNTED: Final = 10_000
+_FILTERS: Final = ("status", "sender_id", "code", "changed_since", "q")
+# Behind these the total is told by counters and positions.
+_TOLD: Final = {(), ("status",), ("code",), ("place",)}
 
 
 class LogQueryError(ValueError):
@@ -17,6 +21,23 @@ class LogQueryError(ValueError):
         super().__init__(f"{field} {problem}")
         self.field = field
         self.problem = problem
+
+
+class Counted(NamedTuple):
+    """A total that was counted, at most one more than MOST_COUNTED, and the log's version at that time."""
+
+    total: int
+    begin: int
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bookmark:
+    """Where a page ended, and what it found that the next one need not look for again."""
+
+    after: int
+    place: int | None = None  # the first row after `since` and `since_id`
+    counted: Counted | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +73,17 @@ class LogQuery:
         return any(value is not None for value in others)
 
     @property
+    def narrowed_by(self) -> tuple[str, ...]:
+        """The filters that are given; `since` and `since_id` are one place to begin at."""
+        place = ("place",) if self.since is not None or self.since_id is not None else ()
+        return place + tuple(name for name in _FILTERS if getattr(self, name) is not None)
+
+    @property
+    def is_total_counted(self) -> bool:
+        """Whether the total may have to be counted row by row."""
+        return self.narrowed_by not in _TOLD
+
+    @property
     def is_quick(self) -> bool:
         """Whether an index alone answers it: at most one filter, which is not for a part of the body."""
         others = (self.status, self.since, self.since_id, self.sender_id, self.changed_since, self.code)
@@ -70,11 +102,29 @@ class LogQuery:
 
     def listing(self, campaign_id: int) -> str:
         """What cursors of this list belong to: all but the page."""
-        return _listing("logs", self, campaign_id=campaign_id)
+        return repr(("logs", campaign_id, _NARROWED(self)))
 
-    def after(self, campaign_id: int) -> int | None:
-        """Where the cursor stands. Raises LogQueryError."""
-        return None if self.cursor is None else _place(self.cursor, self.listing(campaign_id))
+    def cursor_at(self, campaign_id: int, bookmark: Bookmark) -> str:
+        """The cursor that goes on there."""
+        more = (bookmark.place, *(bookmark.counted or ())) if bookmark.place or bookmark.counted else ()
+        return encode_cursor(self.listing(campaign_id), bookmark.after, *more)
+
+    def bookmark(self, campaign_id: int) -> Bookmark | None:
+        """Where the cursor stands, if there is one. Raises LogQueryError."""
+        if self.cursor is None:
+            return None
+        try:
+            after, more = decode_numbers(self.cursor, self.listing(campaign_id))
+        except CursorError as error:
+            raise LogQueryError("cursor", str(error)) from None
+        match more:
+            case ():
+                return Bookmark(after)
+            case (int(place),):
+                return Bookmark(after, place)
+            case (place, int(total), int(begin), int(revision)):
+                return Bookmark(after, place, Counted(total, begin, revision))
+        raise LogQueryError("cursor", "is not one of ours")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,23 +143,19 @@ class AllLogsQuery:
     @property
     def listing(self) -> str:
         """What cursors of this list belong to: all but the page."""
-        return _listing("all logs", self)
+        return repr(("all logs", _NARROWED_ALL(self)))
 
     def after(self) -> int | None:
         """Where the cursor stands. Raises LogQueryError."""
-        return None if self.cursor is None else _place(self.cursor, self.listing)
+        try:
+            return None if self.cursor is None else decode_cursor(self.cursor, self.listing)
+        except CursorError as error:
+            raise LogQueryError("cursor", str(error)) from None
 
 
-_PAGE: Final = ("page", "per_page", "cursor")
+def _narrowed(query: type[LogQuery] | type[AllLogsQuery]) -> Any:
+    return attrgetter(*(field.name for field in fields(query) if field.name not in ("page", "per_page", "cursor")))
 
 
-def _listing(name: str, query: LogQuery | AllLogsQuery, **more: int) -> str:
-    narrowed_to = {field.name: getattr(query, field.name) for field in fields(query) if field.name not in _PAGE}
-    return listing(name, **narrowed_to, **more)
-
-
-def _place(cursor: str, of: str) -> int:
-    try:
-        return decode_cursor(cursor, of)
-    except CursorError as error:
-        raise LogQueryError("cursor", str(error)) from None
+_NARROWED: Final = _narrowed(LogQuery)
+_NARROWED_ALL: Final = _narrowed(AllLogsQuery)

@@ -8,7 +8,6 @@ from relaygram_api.adapters import pg_logs
 from relaygram_api.adapters.pg_logs import LogPage
 from relaygram_api.answers import page_answer
 from relaygram_api.checked_route import PREFIX, CheckedRoute, caller_with, concerns
-from relaygram_api.core.cursors import encode_cursor
 from relaygram_api.core.log_query import LogQuery, LogQueryError
 from relaygram_api.errors import invalid, not_found
 from relaygram_api.fields import Moment, Page, PerPage, QueryId, QueryText
@@ -83,7 +82,7 @@ async def list_logs(
 
     def put_together(found: LogPage) -> Response:
         capped = {"total_is_capped": found.is_capped} if query.has_other_filter else {}
-        following = encode_cursor(query.listing(campaign_id), found.last) if found.last is not None else None
+        following = None if found.next is None else query.cursor_at(campaign_id, found.next)
         return page_answer(
             [shown_row(row) for row in found.rows],
             page=query.page,

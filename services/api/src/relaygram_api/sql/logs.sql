@@ -11,37 +11,50 @@ select c.id,
 select array[first_position, last_position, last_revision] from delivery.campaign_counters where campaign_id = $1
 
 -- name: log_page_asc
+-- Before the rows comes one that says of the log: the total, first and last position and the last revision, to save a round
+-- trip. Beside the rows, in columns, these would take a fifth of the page's time. Where it is missing nothing was ever
+-- logged, and log_totals tells whether there is such a campaign.
 -- Positions are dense, so that where page N begins and ends can be told. The counters in subqueries, not joined: as a
--- join it is planned as a scan of the whole log. The total comes along, to save a round trip, and so does the version; where
--- there are no rows, log_totals tells whether there is such a campaign.
-select *, (select retained_pending + retained_sent + retained_failed from delivery.campaign_counters where campaign_id = $1) as total,
-       (select array[first_position, last_position, last_revision] from delivery.campaign_counters where campaign_id = $1) as version
-  from delivery.log_rows
- where campaign_id = $1
-   and position between (select first_position + $2 from delivery.campaign_counters where campaign_id = $1)
-                    and (select first_position + $2 + $3 - 1 from delivery.campaign_counters where campaign_id = $1)
- order by position
+-- join it is planned as a scan of the whole log.
+with counters as materialized (
+    select first_position, last_position, last_revision, retained_pending + retained_sent + retained_failed as retained
+      from delivery.campaign_counters where campaign_id = $1)
+select (null::delivery.log_rows).*, array[retained, first_position, last_position, last_revision] as log from counters
+union all
+(select *, null::bigint[] from delivery.log_rows
+  where campaign_id = $1
+    and position between (select first_position + $2 from counters) and (select first_position + $2 + $3 - 1 from counters)
+  order by position)
 
 -- name: log_page_desc
-select *, (select retained_pending + retained_sent + retained_failed from delivery.campaign_counters where campaign_id = $1) as total,
-       (select array[first_position, last_position, last_revision] from delivery.campaign_counters where campaign_id = $1) as version
-  from delivery.log_rows
- where campaign_id = $1
-   and position between (select last_position - $2 - $3 + 1 from delivery.campaign_counters where campaign_id = $1)
-                    and (select last_position - $2 from delivery.campaign_counters where campaign_id = $1)
- order by position desc
+with counters as materialized (
+    select first_position, last_position, last_revision, retained_pending + retained_sent + retained_failed as retained
+      from delivery.campaign_counters where campaign_id = $1)
+select (null::delivery.log_rows).*, array[retained, first_position, last_position, last_revision] as log from counters
+union all
+(select *, null::bigint[] from delivery.log_rows
+  where campaign_id = $1
+    and position between (select last_position - $2 - $3 + 1 from counters) and (select last_position - $2 from counters)
+  order by position desc)
+
+-- name: log_page_filtered
+-- A page behind filters, put together of the pieces below (adapters/log_pages.py). With all filters in one statement, as
+-- `$2 is null or status = $2`, it would have to be planned anew for each request, which costs more than the page. So does
+-- one whose limit it does not know: it expects a tenth of the log. $1 the campaign; `place` is where the rows after a
+-- moment or an id begin, if such are asked for.
+with counters as materialized (
+    select first_position, last_position, last_revision, retained_pending, retained_sent, retained_failed
+      from delivery.campaign_counters where campaign_id = $1){place}
+select (null::delivery.log_rows).*, array[({total}), first_position, last_position, last_revision{shown_place}] as log from counters
+union all
+({rows})
 
 -- name: log_rows
--- A page behind filters and its total in one round trip, put together of the pieces below (adapters/log_pages.py). With all
--- filters in one statement, as `$2 is null or status = $2`, it would have to be planned anew for each request, which costs
--- more than the page. So does one whose limit it does not know: it expects a tenth of the log. $1 the campaign; `place`, if any, is where the rows after a moment or an id begin.
-{place}select *, ({total}) as total,
-       (select array[first_position, last_position, last_revision] from delivery.campaign_counters where campaign_id = $1) as version
-  from {source} rows
+select *, null::bigint[] from {source} rows
  where campaign_id = $1{where}
  order by {sort} limit {limit}
 
--- name: log_further_page
+-- name: log_further_rows
 -- Of an offset it expects a tenth of what is within: so no more is within than may be needed.
 select * from ({rows}) rows limit {limit} offset ${offset}
 
@@ -53,15 +66,22 @@ delivery.log_rows
 (select * from delivery.log_rows where campaign_id = $1 and sender_id = ${sender_id} offset 0)
 
 -- name: log_place
-with place as materialized (select delivery.position_after($1, ${since}, ${since_id}) as first)
+, place as materialized (select delivery.position_after($1, ${since}, ${since_id}) as first)
 
 -- name: log_place_after_id
 -- Who goes on after a row of this log needs one probe. With `limit`, so that it can be no other one than of workspace and id.
-with place as materialized (
+, place as materialized (
 select coalesce((select position + 1 from (select campaign_id, position from delivery.messages
                                             where workspace_id = (select control.workspace()) and id = ${since_id} limit 1) row
                   where campaign_id = $1),
                 delivery.position_after($1, null, ${since_id})) as first)
+
+-- name: log_place_known
+-- By the cursor: no row comes before another, so that it never changes.
+, place as materialized (select ${place}::bigint as first)
+
+-- name: log_shown_place
+, (select first from place)
 
 -- name: log_where_place
  and position >= (select first from place)
@@ -76,44 +96,48 @@ select coalesce((select position + 1 from (select campaign_id, position from del
  and error_code = ${code}
 
 -- name: log_where_changed_since
- and revision > ${changed_since}
+-- As a subquery, here and below: of a value that it sees the planner tells how little is behind it, plans for that and
+-- finds, request by request, that a plan for any value would be dearer.
+ and revision > (select ${changed_since}::bigint)
 
 -- name: log_where_q
  and body ilike ${q}
 
 -- name: log_where_after
- and {sort} > ${after}
+ and {sort} > (select ${after}::bigint)
 
 -- name: log_where_before
- and {sort} < ${after}
+ and {sort} < (select ${after}::bigint)
 
 -- name: log_total
-select retained_pending + retained_sent + retained_failed from delivery.campaign_counters where campaign_id = $1
+select retained_pending + retained_sent + retained_failed from counters
 
 -- name: log_total_of_status
-select case ${status} when 'sent' then retained_sent when 'failed' then retained_failed else retained_pending end
-  from delivery.campaign_counters where campaign_id = $1
+select case ${status} when 'sent' then retained_sent when 'failed' then retained_failed else retained_pending end from counters
+
+-- name: log_total_of_code
+select coalesce((select retained from delivery.code_counters where campaign_id = $1 and code = ${code}), 0)
 
 -- name: log_total_from_place
 -- Positions are dense.
-select greatest(0, last_position + 1 - (select first from place)) from delivery.campaign_counters where campaign_id = $1
+select greatest(0, last_position + 1 - greatest(first_position, (select first from place))) from counters
+
+-- name: log_total_of_changes
+select delivery.changes_behind($1, ${changed_since}, {most})
 
 -- name: log_total_counted
 -- Counting stops where nobody needs the exact number any more.
 select count(*) from (select from delivery.messages where campaign_id = $1{where} limit {most}) found
 
--- name: log_count
--- Counting stops where nobody needs the exact number any more.
-select count(*) from (
-    select from delivery.messages
-     where campaign_id = $1
-       and position >= (select delivery.position_after($1, $3, $4))
-       and ($2::text is null or status = $2)
-       and ($5::bigint is null or sender_id = $5)
-       and ($6::bigint is null or revision > $6)
-       and ($7::text is null or error_code = $7)
-       and ($8::text is null or body ilike $8)
-     limit $9) found
+-- name: log_total_known
+-- By the cursor, as long as nothing in the log has changed since that page.
+select case when (select (first_position, last_revision) = (${known_begin}, ${known_revision}) from counters)
+            then ${known_total}::bigint else ({total}) end
+
+-- name: log_total_still
+-- By the cursor: more than are counted have changed after this revision, and who changes again has changed after it all
+-- the more. Only rows that leave the log may make them fewer.
+select case when (select first_position = ${known_begin} from counters) then {most} else ({total}) end
 
 -- name: all_logs_asc
 -- Of the next $8 rows of the workspace those that fit: however rare they are, no request looks at more.

@@ -191,13 +191,14 @@ $$;
 -- The log's texts and addresses: of these contacts of these campaigns, pair by pair (campaign 0: test sends), and of what
 -- was sent outside of campaigns to these destinations, and on other channels (below 0) to these phones: a name there may be
 -- anybody's. Rows stay, and take a new revision, so that feeds show the change.
--- Who is erased has no receipts any more. Returns their jobs. (A few rows of a large table, whose statistics may be those of an empty one: probes only.)
+-- Who is erased has no receipts any more. Returns their jobs. (A few rows of a large table, whose statistics may be those of an
+-- empty one: probes only, and planned each time, as a plan made for an empty table and kept would read all of a campaign.)
 create index messages_outside_campaigns on delivery.messages (workspace_id, destination) where campaign_id <= 0;
 create function delivery.erase_messages(
     p_campaigns bigint[], p_contacts bigint[], p_destinations text[], p_phones text[] default '{}')
 returns setof uuid
 language plpgsql security definer set search_path = pg_catalog
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_custom_plan as $$
 declare
     v_last delivery.sequence;
 begin
