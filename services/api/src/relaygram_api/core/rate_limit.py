@@ -4,6 +4,7 @@ The bucket itself rests in PostgreSQL (control.take_requests), refilled by time.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _LARGEST_SLICE = 10  # or, beside limits of thousands a second, what the rate gives in …
 _SLICE_OF_RATE_SECONDS = 0.01
@@ -25,8 +26,7 @@ class Rate:
         return min(largest, max(1, self.burst // 20))
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """Whether the request may pass, and what the headers say."""
 
     allowed: bool
