@@ -179,7 +179,7 @@ class Reading:
         return put_together() if version is None else self._reads.put_together(self._key, version, put_together)
 
 
-def _reading(request: Request) -> Reading:
+async def _reading(request: Request) -> Reading:
     reads: SharedReads = request.app.state.parts.reads
     return Reading(reads, key_of(request.scope, request.state.caller), request.scope["route"])
 
