@@ -58,6 +58,13 @@ def spend(share: Share, *, now: float, rate: Rate) -> Verdict | None:
     return None
 
 
+def fetched_ahead(share: Share, slice_size: int) -> int:
+    """How many to take from the bucket while there are still a few, so that requests in quick succession never wait for
+    it; 0 while there are enough. Together they are no more than a slice."""
+    is_low = 0 < share.slice_left <= slice_size // 4
+    return slice_size - share.slice_left if is_low and share.bucket_left >= 1.0 else 0
+
+
 def _verdict(share: Share, allowed: bool, wait: float, rate: Rate) -> Verdict:
     left = share.slice_left + share.bucket_left
     return Verdict(allowed, int(left), _whole(wait), _whole((rate.burst - left) * 60 / rate.per_minute))
