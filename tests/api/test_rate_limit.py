@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relaygram_api.core.rate_limit import Rate, Share, spend
+from relaygram_api.core.rate_limit import Rate, Share, fetched_ahead, spend
+from relaygram_api.limiter import RateLimiter
 from relaygram_common import identity
 from relaygram_local_stack.servers import NatsServer
 from tests.api.support import Api, another_api, running_api
@@ -38,6 +39,20 @@ async def test_a_token_may_burst_to_twice_its_rate_and_is_then_429(limited: Api)
     assert refused.json()["code"] == "too_many_requests"
     assert refused.headers["X-RateLimit-Remaining"] == "0"
     assert 1 <= int(refused.headers["Retry-After"]) <= 20
+
+
+async def test_requests_in_succession_wait_for_the_bucket_only_once(
+    limited: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("relaygram_api.core.rate_limit._SLICE_SECONDS", 60.0)  # however slow the machine is
+    limiter = RateLimiter(limited.parts.database, "campaign_api", Rate(600, burst=1200))
+    await limiter.take(7)
+    for _ in range(60):
+        with pytest.raises(StopIteration):  # it ends at the first step
+            limiter.take(7).send(None)
+        await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name() == "rate-limit"))
+    left = await limited.sql("select requests_left from control.request_limits where caller_id = 7")
+    assert left >= 1200 - 61 - 10
 
 
 async def test_another_token_has_its_own_bucket(limited: Api) -> None:
@@ -106,13 +121,23 @@ async def test_no_limit_and_no_headers_when_it_is_0(
 RATES = st.builds(lambda rate, times: Rate(rate, burst=rate * times), st.integers(1, 300), st.integers(1, 2))
 
 
-def take(bucket: SimpleNamespace, rate: Rate, *, now: float, given_back: int) -> tuple[int, float]:
+def take(
+    bucket: SimpleNamespace, rate: Rate, *, now: float, given_back: int, most: int | None = None
+) -> tuple[int, float]:
     """What control.take_requests does."""
     refilled = bucket.left + given_back + (now - bucket.as_of) * rate.per_minute / 60
     bucket.left, bucket.as_of = min(float(rate.burst), refilled), now
-    granted = int(min(rate.slice_size, bucket.left))
+    granted = int(min(rate.slice_size if most is None else most, bucket.left))
     bucket.left -= granted
     return granted, bucket.left
+
+
+def fetch_ahead(bucket: SimpleNamespace, share: Share, rate: Rate, now: float) -> None:
+    """What a replica does after a request."""
+    if most := fetched_ahead(share, rate.slice_size):
+        granted, share.bucket_left = take(bucket, rate, now=now, given_back=0, most=most)
+        share.slice_left, share.as_of = share.slice_left + granted, now
+        assert share.slice_left <= rate.slice_size
 
 
 @given(
@@ -133,6 +158,7 @@ def test_replicas_never_let_more_pass_than_the_bucket_and_its_refill(
             share.slice_left, share.bucket_left = take(bucket, rate, now=now, given_back=given_back)
             share.as_of = now
         passed += verdict.allowed
+        fetch_ahead(bucket, share, rate, now)
         assert passed <= rate.burst + now * rate.per_minute / 60 + 1e-6
         if not verdict.allowed:
             assert 1 <= verdict.retry_after_seconds <= -(-60 // rate.per_minute)
@@ -151,6 +177,7 @@ def test_only_what_other_replicas_hold_is_missing_from_the_burst(rate: Rate, ask
             share.slice_left, share.bucket_left = take(bucket, rate, now=0.0, given_back=0)
             share.as_of = 0.0
         passed += verdict.allowed
+        fetch_ahead(bucket, share, rate, 0.0)
         held = sum(other.slice_left for other in shares)
         assert held <= 3 * rate.slice_size
         assert passed + held + bucket.left == rate.burst

@@ -48,6 +48,14 @@ async def test_who_asks_while_the_same_is_read_is_answered_by_the_next_reading()
     assert store.readings == 2
 
 
+async def test_who_asks_before_a_reading_has_begun_shares_it() -> None:
+    reads, store = SharedReads(), Store()
+    asked = [asyncio.create_task(reads.answer("k", store.read)) for _ in range(5)]
+    store.may_end.set()
+    assert [(await one).body for one in asked] == [b"0"] * 5
+    assert store.readings == 1
+
+
 async def test_other_questions_are_read_at_the_same_time() -> None:
     reads, store = SharedReads(), Store()
     both = [asyncio.create_task(reads.answer(key, store.read)) for key in "ab"]

@@ -1,6 +1,6 @@
 """Who asks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from relaygram_api.adapters.pg_workspace import Author
 from relaygram_api.keyed_request import KeyedRequest
@@ -17,6 +17,10 @@ class Caller:
     request_id: str = ""
     # Set when the request bears an Idempotency-Key: its answer is kept.
     keyed: KeyedRequest | None = None
+
+    def asking(self, request_id: str) -> "Caller":
+        """The same, making this request."""
+        return replace(self, request_id=request_id)
 
     @property
     def actor(self) -> str:

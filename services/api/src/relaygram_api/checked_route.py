@@ -140,7 +140,7 @@ def parse_json(body: bytes, *, takes_nul: bool = False) -> Any:
 def caller_with(ability: str) -> Any:
     """A dependency: the caller, whose token must allow this."""
 
-    def caller(request: Request) -> Caller:
+    async def caller(request: Request) -> Caller:
         known: Caller = request.state.caller
         if not allows(known.abilities, ability):
             raise forbidden(ability)
@@ -150,7 +150,7 @@ def caller_with(ability: str) -> Any:
     return Depends(caller)
 
 
-def _caller(request: Request) -> Caller:
+async def _caller(request: Request) -> Caller:
     known: Caller = request.state.caller
     return known
 

@@ -11,7 +11,7 @@ from prometheus_client import Counter
 
 from relaygram_api.adapters import pg_limits
 from relaygram_api.adapters.pg_workspace import Database
-from relaygram_api.core.rate_limit import Rate, Share, Verdict, spend
+from relaygram_api.core.rate_limit import Rate, Share, Verdict, fetched_ahead, spend
 from relaygram_api.errors import too_many
 from relaygram_common.security.sealing import Sealer
 
@@ -35,6 +35,7 @@ class RateLimiter:
         self.rate = rate
         self._database = database
         self._surface = surface
+        self._slice = rate.slice_size
         self._limited = _refused.labels(surface)
         self._holdings: OrderedDict[int, _Holding] = OrderedDict()
 
@@ -47,29 +48,39 @@ class RateLimiter:
                 self._holdings.popitem(last=False)
         else:
             self._holdings.move_to_end(caller_id)
-        while (verdict := spend(holding.share, now=time.monotonic(), rate=self.rate)) is None:
+        share = holding.share
+        while (verdict := spend(share, now=time.monotonic(), rate=self.rate)) is None:
             # Requests that come at once wait for one answer, and for one time-out when there is none.
-            if holding.asking is None:
-                holding.asking = asyncio.create_task(self._ask(caller_id, holding), name="rate-limit")
-            await asyncio.shield(holding.asking)
+            if (asking := holding.asking) is None:
+                given_back, share.slice_left = share.slice_left, 0
+                asking = self._ask(caller_id, holding, self._slice, given_back)
+            await asyncio.shield(asking)
+        if holding.asking is None and (most := fetched_ahead(share, self._slice)):
+            self._ask(caller_id, holding, most, 0).add_done_callback(_look_at)
         if not verdict.allowed:
             self._limited.inc()
         return verdict
 
-    async def _ask(self, caller_id: int, holding: _Holding) -> None:
+    def _ask(self, caller_id: int, holding: _Holding, most: int, given_back: int) -> "asyncio.Task[None]":
+        holding.asking = asyncio.create_task(self._fetch(caller_id, holding, most, given_back), name="rate-limit")
+        return holding.asking
+
+    async def _fetch(self, caller_id: int, holding: _Holding, most: int, given_back: int) -> None:
         share = holding.share
-        given_back, share.slice_left = share.slice_left, 0
         try:
-            share.slice_left, share.bucket_left = await pg_limits.take_requests(
-                self._database,
-                self._surface,
-                caller_id,
-                self.rate,
-                given_back=given_back,
+            granted, share.bucket_left = await pg_limits.take_requests(
+                self._database, self._surface, caller_id, self.rate, most=most, given_back=given_back
             )
+            share.slice_left += granted
             share.as_of = time.monotonic()
         finally:
             holding.asking = None
+
+
+def _look_at(asking: "asyncio.Task[None]") -> None:
+    """Nobody waits for what is fetched ahead: when it fails, whoever finds the slice used up asks again and is told."""
+    if not asking.cancelled():
+        asking.exception()
 
 
 class LoginLimiter:

@@ -48,7 +48,8 @@ class Parts:
     wake_imports: Callable[[], None]
 
 
-def _parts(request: Request) -> Parts:
+# `async`, as every dependency: FastAPI hands any other function to a thread, which takes longer than all of these.
+async def _parts(request: Request) -> Parts:
     parts: Parts = request.app.state.parts
     return parts
 

@@ -67,13 +67,13 @@ def _tags(name: str, header: str) -> list[EntityTag] | None:
         raise invalid({name: [str(error)]}) from None
 
 
-def _if_match(
+async def _if_match(
     request: Request, _documented: Annotated[str | None, Header(alias="If-Match", description=_IF_MATCH)] = None
 ) -> IfMatch:
     return IfMatch(_header(request, "if-match"))
 
 
-def _if_none_match(
+async def _if_none_match(
     request: Request,
     _documented: Annotated[str | None, Header(alias="If-None-Match", description=_IF_NONE_MATCH)] = None,
 ) -> IfNoneMatch:

@@ -101,21 +101,21 @@ class SharedReads:
         # A future for each, so that one who hangs up does not take the answer from the others.
         outcome: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         waiting = self._waiting.get(key)
-        if waiting is not None:
-            waiting.append(outcome)
-        else:
-            self._waiting[key] = []
-            task = asyncio.create_task(self._read(key, read, [outcome]))
+        if waiting is None:
+            waiting = self._waiting[key] = []
+            task = asyncio.create_task(self._read(key, read))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        waiting.append(outcome)
         return await outcome
 
-    async def _read(self, key: Hashable, read: Read, asked: list["asyncio.Future[Response]"]) -> None:
+    async def _read(self, key: Hashable, read: Read) -> None:
         """Read for those who asked, then for those who asked meanwhile, until nobody did."""
+        asked: list[asyncio.Future[Response]] = []
         try:
-            while asked:
-                await _tell(asked, self._waiting[key], read)
-                asked, self._waiting[key] = self._waiting[key], []
+            while asked := self._waiting[key]:
+                waiting = self._waiting[key] = []
+                await _tell(asked, waiting, read)
         finally:
             for outcome in (*asked, *self._waiting.pop(key)):
                 outcome.cancel()  # the process ends
@@ -179,7 +179,7 @@ class Reading:
         return put_together() if version is None else self._reads.put_together(self._key, version, put_together)
 
 
-def _reading(request: Request) -> Reading:
+async def _reading(request: Request) -> Reading:
     reads: SharedReads = request.app.state.parts.reads
     return Reading(reads, key_of(request.scope, request.state.caller), request.scope["route"])
 

@@ -7,11 +7,11 @@ from relaygram_api.core.rate_limit import Rate
 
 
 async def take_requests(
-    database: Database, surface: str, caller_id: int, rate: Rate, *, given_back: int
+    database: Database, surface: str, caller_id: int, rate: Rate, *, most: int, given_back: int
 ) -> tuple[int, float]:
     """(how many requests may pass, how many are left for others)."""
     row = await database.fetch_for_nobody(
-        "take_requests", surface, caller_id, rate.per_minute, rate.burst, rate.slice_size, given_back
+        "take_requests", surface, caller_id, rate.per_minute, rate.burst, most, given_back
     )
     return (row["granted"], row["requests_left"]) if row else (0, 0.0)
 

@@ -4,6 +4,7 @@ The bucket itself rests in PostgreSQL (control.take_requests), refilled by time.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _LARGEST_SLICE = 10  # or, beside limits of thousands a second, what the rate gives in …
 _SLICE_OF_RATE_SECONDS = 0.01
@@ -25,8 +26,7 @@ class Rate:
         return min(largest, max(1, self.burst // 20))
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """Whether the request may pass, and what the headers say."""
 
     allowed: bool
@@ -56,6 +56,13 @@ def spend(share: Share, *, now: float, rate: Rate) -> Verdict | None:
         if wait > 0:
             return _verdict(share, False, wait, rate)
     return None
+
+
+def fetched_ahead(share: Share, slice_size: int) -> int:
+    """How many to take from the bucket while there are still a few, so that requests in quick succession never wait for
+    it; 0 while there are enough. Together they are no more than a slice."""
+    is_low = 0 < share.slice_left <= slice_size // 4
+    return slice_size - share.slice_left if is_low and share.bucket_left >= 1.0 else 0
 
 
 def _verdict(share: Share, allowed: bool, wait: float, rate: Rate) -> Verdict:

@@ -41,7 +41,7 @@ def _asked(name: str, description: str, *examples: Any) -> Any:
     return Query(alias=name, description=description, examples=list(examples) or None)
 
 
-def _query(
+async def _query(
     request: Request,
     sender: Annotated[_Text | None, _asked("sender", "The account's handle or Telegram id.")] = None,
     destination: Annotated[_Text | None, _asked("destination", "The person's handle or Telegram id.")] = None,

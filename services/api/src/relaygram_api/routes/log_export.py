@@ -26,7 +26,7 @@ _FILES: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-def _filter(
+async def _filter(
     status: Annotated[Literal["sent", "failed", "pending"] | None, Query()] = None,
     since: Annotated[Moment | None, Query(description="Only rows made strictly after this.")] = None,
     since_id: Annotated[int | None, Query(ge=0, le=MAX_ID, description="Only rows with a greater `id`.")] = None,

@@ -23,7 +23,7 @@ router = APIRouter(prefix=PREFIX + "/campaigns/{campaign_id:id}", route_class=Ch
 _CAP = 200
 
 
-def _query(
+async def _query(
     per_page: Annotated[PerPage, Query(description=f"Cut to {_CAP}.")] = 25,
     page: Annotated[Page, Query(description="From 1. With a filter up to row 10,000; beyond, use `cursor`.")] = 1,
     status: Annotated[Literal["sent", "failed", "pending"] | None, Query()] = None,
