@@ -10,11 +10,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import IO
 
-import httpx
-
 from relaygram_common import identity
 from relaygram_local_stack import ports
 from tests.api.support import EMAIL, KEY
+from tests.support.local_http import says_ok
 from tests.support.servers import Database
 from tests.support.waiting import eventually
 
@@ -77,11 +76,7 @@ def start(env: dict[str, str], *, errors: int | IO[bytes] = subprocess.PIPE) -> 
 
 async def is_ready(health_port: int) -> bool:
     """Whether it says so."""
-    async with httpx.AsyncClient() as client:
-        try:
-            return (await client.get(f"http://127.0.0.1:{health_port}/readyz")).status_code == 200
-        except httpx.TransportError:
-            return False
+    return await says_ok(f"http://127.0.0.1:{health_port}/readyz")
 
 
 @asynccontextmanager

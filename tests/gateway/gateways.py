@@ -7,8 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
-
+from tests.support.local_http import local_client, says_ok
 from tests.support.waiting import eventually
 
 
@@ -43,11 +42,7 @@ class GatewayProcess:
         """Whether /readyz says so."""
         assert self.process is not None
         assert self.process.poll() is None, self.log_text()
-        try:
-            async with httpx.AsyncClient() as client:
-                return (await client.get(f"{self.url}/readyz")).status_code == 200
-        except httpx.HTTPError:
-            return False
+        return await says_ok(f"{self.url}/readyz")
 
     async def kill(self) -> None:
         """kill -9."""
@@ -73,7 +68,7 @@ class GatewayProcess:
 
     async def metric(self, name: str) -> float:
         """The sum of a metric over its labels."""
-        async with httpx.AsyncClient() as client:
+        async with local_client() as client:
             text = (await client.get(f"{self.url}/metrics")).text
         return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
 
