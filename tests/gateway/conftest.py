@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from relaygram_local_stack import ports
 from relaygram_local_stack.servers import NatsServer
-from tests.gateway.gateways import GatewayProcess
+from tests.gateway.gateways import GatewayProcess, ending_well
 from tests.gateway.world import World
 from tests.sandbox.support import SandboxProcess
 from tests.support.servers import Database
@@ -28,21 +29,27 @@ async def world(
 
 
 @pytest.fixture(scope="module")
-async def gateway(world: World) -> AsyncIterator[GatewayProcess]:
-    """A running gateway."""
-    from relaygram_local_stack import ports
-
-    made = world.gateway(ports.free_port())
-    await made.start()
-    yield made
-    status = await made.stop()
-    assert status == 0, made.log_text()
-    assert "Traceback" not in made.log_text(), made.log_text()
+async def kept_gateway(world: World) -> AsyncIterator[GatewayProcess]:
+    """The module's gateway, which the first test that asks for `gateway` starts. A module can give it settings."""
+    async with ending_well(world.gateway(ports.free_port())) as made:
+        yield made
 
 
 @pytest.fixture
-async def own_gateway(world: World, free_port: Callable[[], int]) -> AsyncIterator[Callable[..., GatewayProcess]]:
-    """A function that gives one more gateway, stopped after the test."""
+async def gateway(kept_gateway: GatewayProcess) -> GatewayProcess:
+    """A running gateway: the module's, since to start one takes longer than most tests. A test may stop and kill it."""
+    if not kept_gateway.is_running:
+        await kept_gateway.start()
+    return kept_gateway
+
+
+@pytest.fixture
+async def own_gateway(
+    world: World, kept_gateway: GatewayProcess, free_port: Callable[[], int], request: pytest.FixtureRequest
+) -> AsyncIterator[Callable[..., GatewayProcess]]:
+    """A function that gives one more gateway, stopped after the test. Alone, unless it wants `gateway` too."""
+    if "gateway" not in request.fixturenames and kept_gateway.is_running:
+        await kept_gateway.stop()
     made: list[GatewayProcess] = []
 
     def make(**settings: object) -> GatewayProcess:
@@ -51,5 +58,5 @@ async def own_gateway(world: World, free_port: Callable[[], int]) -> AsyncIterat
 
     yield make
     for one in made:
-        if one.process is not None and one.process.poll() is None:
+        if one.is_running:
             await one.stop()

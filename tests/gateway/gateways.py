@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.support.local_http import local_client, says_ok
@@ -22,6 +24,11 @@ class GatewayProcess:
             **os.environ, **environment, "RELAYGRAM_INSTANCE": name, "RELAYGRAM_HEALTH_PORT": str(port),
         }  # fmt: skip
         self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process is there."""
+        return self.process is not None and self.process.poll() is None
 
     async def start(self, **environment: str) -> None:
         """Start, and wait until it says that it is ready."""
@@ -75,3 +82,14 @@ class GatewayProcess:
     def log_text(self) -> str:
         """What it wrote."""
         return self._log.read_text()
+
+
+@asynccontextmanager
+async def ending_well(gateway: GatewayProcess) -> AsyncIterator[GatewayProcess]:
+    """One that is started by whoever needs it; what runs at the end must stop as told, and none may have failed."""
+    yield gateway
+    if gateway.is_running:
+        status = await gateway.stop()
+        assert status == 0, gateway.log_text()
+    if gateway.process is not None:
+        assert "Traceback" not in gateway.log_text(), gateway.log_text()
