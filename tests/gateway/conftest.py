@@ -1,6 +1,6 @@
 """One world for a module, with one gateway unless a test starts its own."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
@@ -12,20 +12,34 @@ from tests.sandbox.support import SandboxProcess
 from tests.support.servers import Database
 
 
+@pytest.fixture(scope="session")
+def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
+    """One sandbox for all modules; each begins with nobody in it."""
+    sandbox = SandboxProcess(tmp_path_factory.mktemp("sandbox") / "state", "--seed", "7")
+    yield sandbox
+    if sandbox.is_running:
+        sandbox.terminate()
+
+
 @pytest.fixture(scope="module")
 async def world(
-    database: Database, provisioned_nats: NatsServer, tmp_path_factory: pytest.TempPathFactory
+    database: Database,
+    provisioned_nats: NatsServer,
+    sandbox_process: SandboxProcess,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[World]:
     """Servers and a sandbox that forgets random_ids after 5 s."""
-    folder = tmp_path_factory.mktemp("gateway")
-    sandbox = SandboxProcess(folder / "state", "--seed", "7")
-    await sandbox.start()
-    await sandbox.put("/settings", random_id_memory_seconds=5)
-    made = World(database, provisioned_nats, sandbox, folder)
+    if sandbox_process.is_running:
+        await sandbox_process.attach()
+    else:
+        await sandbox_process.start()
+    await sandbox_process.post("/reset")
+    await sandbox_process.put("/settings", random_id_memory_seconds=5)
+    made = World(database, provisioned_nats, sandbox_process, tmp_path_factory.mktemp("gateway"))
     await made.open()
     yield made
     await made.close()
-    await sandbox.stop()
+    await sandbox_process.control.aclose()
 
 
 @pytest.fixture(scope="module")

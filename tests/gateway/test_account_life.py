@@ -211,6 +211,12 @@ async def test_content_that_fails_for_everybody_is_told_with_the_campaign(
     )
     assert [(row["body"]["reason"], row["body"]["actor"]) for row in rows] == [("content_error", "gateway")]
     await eventually(lambda: world.final(jobs))
+
+    async def nothing_is_on_its_way() -> bool:
+        under_way = "select count(*) from telegram.sends where campaign_id = $1 and state = 'sending'"
+        return int(await world.sql.fetchval(under_way, campaign)) == 0
+
+    await eventually(nothing_is_on_its_way, what="what was begun with the old text is refused")
     await world.sandbox.request("DELETE", "/faults")
     await world.sql.execute("update control.campaigns set body = 'Mended {{first_name}}' where id = $1", campaign)
     await world.move(campaign, "start")

@@ -7,7 +7,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 _hasher = PasswordHasher()
 # Checked when the e-mail is unknown, so that an answer takes as long as for a known one: the hash of a password that
-# was thrown away. Not made at each start, which would take 0.2 s of CPU; a test sees to it that it costs what others do.
+# was thrown away. Not made at each start, which took 0.2 s of CPU; a test sees to it that it costs what others do.
 NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$sURFdCzf9w1CX7fvaAhYnA$0UGoTCmPO/7h9vfKMvRlfCcUGWmyNiM2o5JqVFCXToU"
 
 
