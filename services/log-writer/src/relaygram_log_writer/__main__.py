@@ -2,11 +2,13 @@
 
 import gc
 
+from relaygram_common.settings import load_settings
+from relaygram_log_writer.settings import LogWriterSettings
+
 if __name__ == "__main__":
+    settings = load_settings(LogWriterSettings)  # what is wrong there is told at once
     gc.disable()  # nothing that is loaded is garbage; to look for some took a sixth of the start
     from relaygram_common.runner import run_service
-    from relaygram_common.settings import load_settings
     from relaygram_log_writer.app import build
-    from relaygram_log_writer.settings import LogWriterSettings
 
-    raise SystemExit(run_service("log-writer", load_settings(LogWriterSettings), build))
+    raise SystemExit(run_service("log-writer", settings, build))
