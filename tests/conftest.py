@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -52,6 +53,8 @@ def earnest_hasher() -> Iterator[PasswordHasher]:
 
 
 # Those that take long first: several workers share the modules, and the last ones should be short.
+_ONE_STACK = "tests/whole_line/"
+_WITHOUT_IT = ("tests/whole_line/test_poisoned_settings.py",)
 _LONG_FIRST = ("whole_line", "local_stack", "gateway", "cli", "client", "dispatcher", "log_writer", "docs", "sandbox")
 
 
@@ -74,3 +77,19 @@ def pytest_collection_finish() -> None:
     """What is there now stays to the end."""
     gc.freeze()
     gc.enable()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """One worker runs a file, and so one runs all files that share the stack of tests/whole_line, which starts once."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    def run_together(nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return _ONE_STACK if file.startswith(_ONE_STACK) and file not in _WITHOUT_IT else file
+
+    scheduler = LoadFileScheduling(config, log)
+    scheduler._split_scope = run_together
+    return scheduler
