@@ -1,8 +1,8 @@
 """Fixtures for every test, described at the top of tests/support/servers.py; and in which order tests are run."""
 
 import gc
+import itertools
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,20 +52,43 @@ def earnest_hasher() -> Iterator[PasswordHasher]:
         yield earnest
 
 
-# Those that take long first: several workers share the modules, and the last ones should be short.
-_ONE_STACK = "tests/whole_line/"
-_WITHOUT_IT = ("tests/whole_line/test_poisoned_settings.py",)
-_LONG_FIRST = ("whole_line", "local_stack", "gateway", "cli", "client", "dispatcher", "log_writer", "docs", "sandbox")
+# Those that take long first: several workers share the files, and the last ones should be short.
+_LONG_FIRST = (
+    "whole_line", "gateway/test_waits.py", "gateway/test_missed_updates.py", "gateway/test_account_life.py",
+    "gateway/test_limits.py", "gateway/test_outcomes.py", "gateway/test_media.py", "sandbox/test_catching_up.py",
+    "local_stack/test_up.py", "cli/test_journey.py", "docs/test_quickstart.py", "examples",
+    "api/test_login_limits.py", "api/test_outages.py", "api/test_log_export_outages.py",
+    "api/test_send_logs_wire.py", "api/test_log_export_wire.py",
+    "gateway", "local_stack", "sandbox", "cli", "client", "dispatcher", "log_writer",
+)  # fmt: skip
+# These mostly wait; two files of the others follow on each, so that the processors have something to do.
+_WAITING = ("whole_line", "gateway", "sandbox", "local_stack")
+_OWN_PROCESSES_ONLY = "whole_line/test_poisoned_settings.py"
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Sort by folder; within one, the order stays."""
+def _unit(nodeid: str) -> str:
+    """What one worker runs: a file; but all files that share the stack of tests/whole_line, which so starts once."""
+    file = nodeid.partition("::")[0].removeprefix("tests/")
+    return "whole_line" if file.startswith("whole_line/") and file != _OWN_PROCESSES_ONLY else file
 
-    def place(item: pytest.Item) -> int:
-        folder = Path(item.path).relative_to(config.rootpath / "tests").parts[0]
-        return _LONG_FIRST.index(folder) if folder in _LONG_FIRST else len(_LONG_FIRST)
 
-    items.sort(key=place)
+def _place(unit: str) -> int:
+    for name in (unit, unit.partition("/")[0]):
+        if name in _LONG_FIRST:
+            return _LONG_FIRST.index(name)
+    return len(_LONG_FIRST)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the units in order; within one, the order stays."""
+    units: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        units.setdefault(_unit(item.nodeid), []).append(item)
+    in_order = sorted(units, key=_place)
+    waiting = [unit for unit in in_order if unit.partition("/")[0] in _WAITING]
+    others = iter([unit for unit in in_order if unit not in waiting])
+    mixed = [unit for one in waiting for unit in (one, *itertools.islice(others, 2))]
+    items[:] = [item for unit in (*mixed, *others) for item in units[unit]]
 
 
 def pytest_configure() -> None:
@@ -81,15 +104,11 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """One worker runs a file, and so one runs all files that share the stack of tests/whole_line, which starts once."""
+    """Let the workers share units rather than files."""
     if config.getoption("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling
 
-    def run_together(nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return _ONE_STACK if file.startswith(_ONE_STACK) and file not in _WITHOUT_IT else file
-
     scheduler = LoadFileScheduling(config, log)
-    scheduler._split_scope = run_together
+    scheduler._split_scope = _unit
     return scheduler
