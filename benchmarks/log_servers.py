@@ -22,6 +22,8 @@ from relaygram_local_stack.servers import NatsServer, Postgres
 _READY_SECONDS = 20.0
 _ANSWER_SECONDS = 10.0
 _LOG_WRITER = (DELIVERY_EVENTS, LOG_WRITER)
+# As on a small server: with a laptop's 128 MB a large log is read from the system's cache all the time.
+_POSTGRES = {"shared_buffers": "1GB", "effective_cache_size": "4GB", "max_wal_size": "8GB"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def log_servers() -> Iterator[LogServers]:
     with (
         tempfile.TemporaryDirectory(prefix="relaygram-bench-") as name,
         NatsServer(Path(name) / "nats") as nats_server,
-        Postgres(Path(name) / "postgres") as postgres,
+        Postgres(Path(name) / "postgres", settings=_POSTGRES) as postgres,
     ):
         asyncio.run(provision(nats_server.url))
         yield LogServers(nats_server.url, postgres)

@@ -23,8 +23,9 @@ Ratios, each measured in one run on one machine against a named peer or limit: a
 machine, ratios hardly do. `make bench` measures again and rewrites this page (`make bench ROWS=10000000` with ten
 million rows, `make bench ONLY=log_write,log_query` some parts of it). Median, least and most of paired runs in turns.
 What a run of a page takes is the quick fifth of 60 readings, each in turn with one by key, by the owner of the
-database (without row-level security): on a busy machine the slower ones tell of the machine. Parts may be of several
-runs of the bench; absolute rates below are of a machine that others used too.
+database (without row-level security): on a busy machine the slower ones tell of the machine. The log rests in a
+PostgreSQL with 1 GB of shared buffers. Parts may be of several runs of the bench; absolute rates below are of a machine
+that others used too.
 """
 _COLUMNS = ("what", "median", "min", "max", "goal", "figures", "why not")
 

@@ -171,6 +171,8 @@ async def _parts(database: Database, nats_url: str, settings: dict[str, Any]) ->
         "telegram_sandbox_address": "127.0.0.1:1",
         "import_poll_seconds": 0.2,
         "login_failures_per_minute": 100,
+        # So long only here: a busy machine is no outage.
+        "database_answer_seconds": 15.0,
         # The transport of these tests hands an answer over when it has ended.
         "stream_max_seconds": 1,
         **settings,

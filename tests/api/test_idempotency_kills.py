@@ -35,7 +35,7 @@ async def victim(api: Api, free_port: Callable[[], int]) -> AsyncIterator[tuple[
     running = start({**env, "RELAYGRAM_IDEMPOTENCY_LEASE_SECONDS": str(LEASE_SECONDS)})
     headers = {"Authorization": f"Bearer {api.token}"}
     try:
-        await eventually(lambda: is_ready(health_port), 20)
+        await eventually(lambda: is_ready(health_port), 60)
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30) as client:
             yield client, running.kill
     finally:

@@ -146,7 +146,7 @@ async def test_it_is_in_no_line_of_the_log(
     with tempfile.TemporaryFile() as lines:
         running = start(told, errors=lines)
         try:
-            await eventually(lambda: is_ready(health_port), 20)
+            await eventually(lambda: is_ready(health_port), 60)
             process = Process(port, health_port, api.token, "", running.pid)
             async with calling(process) as client:
                 log = Log(database, api.workspace_id, await make_campaign(client))

@@ -23,7 +23,9 @@ _TELL_OF_BODIES = {"create_token", "connect_telegram_account", "suppress_people"
 
 @pytest.fixture(scope="module")
 async def fragile(mortal_database: Database, nats_server: NatsServer) -> AsyncIterator[Api]:
-    async with running_api(mortal_database, nats_server.url, rate_limit_per_minute=100_000) as running:
+    async with running_api(
+        mortal_database, nats_server.url, rate_limit_per_minute=100_000, database_answer_seconds=1.8
+    ) as running:
         yield running
 
 
@@ -133,7 +135,9 @@ async def test_postgresql_killed_in_the_middle_of_everything_is_never_a_500(
 async def test_reads_work_and_commands_arrive_when_nats_dies_and_comes_back(tmp_path: Path, database: Database) -> None:
     with NatsServer(tmp_path) as server:
         await provision(server.url)
-        async with running_api(database, server.url, email="mid@example.com", workspace="mid") as api:
+        async with running_api(
+            database, server.url, email="mid@example.com", workspace="mid", database_answer_seconds=1.8
+        ) as api:
             campaign = await api.broadcast()
             await eventually(lambda: _is_relayed(api), 20)
             server.kill()
@@ -165,7 +169,7 @@ async def test_without_nats_everything_works_and_commands_wait_in_the_outbox(
     server.start()
     run_in_thread(provision(server.url))
     server.stop()
-    async with running_api(database, server.url) as api:
+    async with running_api(database, server.url, database_answer_seconds=1.8) as api:
         campaign = await api.broadcast()
         assert (await api.data("POST", f"/campaigns/{campaign['id']}/start"))["status"] == "running"
         assert await api.sql("select count(*) from control.outbox") > 0

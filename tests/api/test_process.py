@@ -103,7 +103,7 @@ async def test_an_api_killed_in_the_middle_of_an_import_doubles_nobody(
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{process.port}/api/v1", headers=headers, timeout=30) as other,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/api/v1", headers=headers, timeout=30) as client,
     ):
-        await eventually(lambda: is_ready(health_port), 20)
+        await eventually(lambda: is_ready(health_port), 60)
         account = (await client.post("/telegram-accounts", json={"kind": "user", "phone": "+4915112345678"})).json()
         body = {"name": "x", "mode": "broadcast", "body": "x", "telegram_account_id": account["data"]["id"]}
         campaign = (await client.post("/campaigns", json=body)).json()["data"]["id"]

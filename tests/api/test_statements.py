@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from relaygram_api.adapters import pg_channel_logs
 from relaygram_api.adapters.log_pages import filtered_page
 from relaygram_api.core.log_query import LogQuery
 from relaygram_common.database.statements import Statements
@@ -26,8 +27,10 @@ SIMPLE = {
     "commit",
     "rollback",
 }
-# Pieces of one statement.
-_PIECE = re.compile(r"log_(rows|place|further_page|source(_\w+)?|place_after_id|where_\w+|total(_\w+)?)")
+# Pieces of statements, prepared below.
+_PIECE = re.compile(
+    r"channel_log(_\w+)?|log_(rows|place|further_page|source(_\w+)?|place_after_id|where_\w+|total(_\w+)?)"
+)
 SIMPLE |= {name for name in STATEMENTS.names() if _PIECE.fullmatch(name)}
 STAGED = {
     "add_contacts",
@@ -49,6 +52,15 @@ async def test_statement_can_be_prepared_by_the_api(name: str, database: Databas
                 await connection.prepare(STATEMENTS[name])
         else:
             await connection.prepare(STATEMENTS[name])
+    finally:
+        await connection.close()
+
+
+async def test_each_statement_of_the_channel_logs_can_be_prepared(database: Database) -> None:
+    connection = await asyncpg.connect(database.api)
+    try:
+        for statement in pg_channel_logs.STATEMENTS.values():
+            await connection.prepare(statement)
     finally:
         await connection.close()
 

@@ -10,7 +10,7 @@ import pytest
 from relaygram_common.contracts.ids import job_id
 from relaygram_dispatcher.core.scheduling import misfire_reason, pause_seconds
 from relaygram_local_stack.servers import NatsServer
-from tests.dispatcher.line import Outside, dispatcher, gateway, outside
+from tests.dispatcher.line import Outside, dispatcher, gateway, log_writer, outside
 from tests.support.servers import Database
 from tests.support.waiting import eventually
 
@@ -20,6 +20,7 @@ async def slow_line(provisioned_nats: NatsServer, database: Database) -> AsyncIt
     """Two dispatchers that look each second, as in production, and forgive a minute."""
     async with (
         outside(provisioned_nats.url, database.dsn) as around,
+        log_writer(provisioned_nats.url, database.log_writer),
         dispatcher(provisioned_nats.url, database.dispatcher, run_poll_seconds=1.0, misfire_grace_seconds=60),
         dispatcher(
             provisioned_nats.url, database.dispatcher, instance="two", run_poll_seconds=1.0, misfire_grace_seconds=60

@@ -60,13 +60,22 @@ def event(
     )
 
 
+_CODES = """
+select error_code as code, count(*) filter (where rank in (2, 3)) as messages, count(*) as retained
+  from delivery.messages where campaign_id = $1 and error_code is not null group by 1 order by 1"""
+_CODE_COUNTERS = """
+select code, messages, retained from delivery.code_counters
+ where campaign_id = $1 and (messages <> 0 or retained <> 0) order by 1"""
+
+
 async def assert_counters_exact(connection: Any, campaign: int) -> None:
-    """Counter row = sums over the rows; positions dense."""
+    """Counter rows = sums over the rows; positions dense."""
     counted = await connection.fetchrow(_COUNTED, campaign)
     counters = await connection.fetchrow("select * from delivery.campaign_counters where campaign_id = $1", campaign)
     for name in ("last_position", "pending", "sent", "failed", "read", "replied", "last_revision"):
         assert counters[name] == counted[name], name
     assert counted["rows"] == counted["positions"] == counted["last_position"]
+    assert await connection.fetch(_CODE_COUNTERS, campaign) == await connection.fetch(_CODES, campaign)
 
 
 async def rows_of(connection: Any, campaign: int) -> list[asyncpg.Record]:

@@ -6,12 +6,14 @@ from typing import Any
 
 import httpx
 
+# uvicorn closes what was idle for 5 s, and so does httpx: a request that is sent in that moment gets no answer.
+_LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2.0)
 _TRUSTS_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def local_client(**options: Any) -> httpx.AsyncClient:
     """An httpx client for http:// addresses."""
-    return httpx.AsyncClient(verify=_TRUSTS_NOBODY, **options)
+    return httpx.AsyncClient(verify=_TRUSTS_NOBODY, **{"limits": _LIMITS, **options})
 
 
 async def says_ok(url: str) -> bool:

@@ -16,7 +16,7 @@ from relaygram_api.errors import too_many
 from relaygram_common.security.sealing import Sealer
 
 _KEPT = 10_000  # shares of callers not seen for longest are forgotten: what they held is refilled within seconds
-_OPEN_TRIES_SECONDS = 3.0
+_OPEN_TRIES_SECONDS = 10.0
 _refused = Counter("relaygram_http_requests_limited_total", "Requests refused by a rate limit", ["surface"])
 
 

@@ -1,6 +1,6 @@
 """One pulled batch, decoded: the rows it makes, and the messages that break the contract."""
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,39 +21,50 @@ class Batch:
     """What is to be written, and what is to be told to people."""
 
     messages: Sequence[Msg]
-    rows: dict[Key, Row]
-    sources: dict[Key, list[tuple[Msg, Row]]]  # the events behind a row
+    rows: dict[Key, Row] = field(default_factory=dict)
+    told: list[tuple[Msg, Row]] = field(default_factory=list)  # each event with the row it makes
     dead: list[tuple[Msg, str]] = field(default_factory=list)  # with the reason
     newest: datetime | None = None
+
+    def sources(self, row: Row) -> list[tuple[Msg, Row]]:
+        """The events behind one of the rows."""
+        key = (row.campaign_id, row.job_id)
+        return [(message, source) for message, source in self.told if (source.campaign_id, source.job_id) == key]
 
 
 def decode(messages: Sequence[Msg], *, now: datetime) -> Batch:
     """Fold a batch to one row per message. A poison event never holds up the others."""
-    rows: list[Row] = []
-    sources: dict[Key, list[tuple[Msg, Row]]] = defaultdict(list)
-    batch = Batch(messages, {}, sources)
-    for message in messages:
-        row: Row | None = None
-        try:
-            event = DeliveryEvent.model_validate_json(message.data)
-        except ValidationError as error:
-            row = salvage(message.data, message.subject, received_at=now)
-            batch.dead.append((message, _reason(error)))
-            metrics.EVENTS.labels("incomplete" if row else "dead_lettered").inc()
-        else:
-            why_not = objection(event, message.subject)
-            if why_not is None:
-                row = row_of(event)
-                batch.newest = max(batch.newest or event.occurred_at, event.occurred_at)
-                metrics.EVENTS.labels("row" if row else "no_row").inc()
-            else:
-                batch.dead.append((message, why_not))
-                metrics.EVENTS.labels("dead_lettered").inc()
-        if row is not None:
-            rows.append(row)
-            sources[row.campaign_id, row.job_id].append((message, row))
-    batch.rows = fold(rows)
+    batch = Batch(messages)
+    outcomes = Counter(_decode_one(message, batch, now) for message in messages)
+    for outcome, events in outcomes.items():
+        metrics.EVENTS.labels(outcome).inc(events)
+    batch.rows = fold(row for _, row in batch.told)
     return batch
+
+
+def _decode_one(message: Msg, batch: Batch, now: datetime) -> str:
+    """Puts an event where it belongs; what became of it, for the metrics."""
+    try:
+        event = DeliveryEvent.model_validate_json(message.data)
+    except ValidationError as error:
+        batch.dead.append((message, _reason(error)))
+        salvaged = salvage(message.data, message.subject, received_at=now)
+        if salvaged is None:
+            return "dead_lettered"
+        batch.told.append((message, salvaged))
+        return "incomplete"
+    why_not = objection(event, message.subject)
+    if why_not is not None:
+        batch.dead.append((message, why_not))
+        return "dead_lettered"
+    occurred_at = event.occurred_at
+    if batch.newest is None or occurred_at > batch.newest:
+        batch.newest = occurred_at
+    row = row_of(event)
+    if row is None:
+        return "no_row"
+    batch.told.append((message, row))
+    return "row"
 
 
 def utc_now() -> datetime:

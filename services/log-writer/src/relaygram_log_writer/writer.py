@@ -54,7 +54,7 @@ class LogWriter(PullLoop):
         written = await self._log.write(list(batch.rows.values()))
         for row, _ in written.refused:
             # Several events of the message made this row, and not each of them need be at fault.
-            for message, source in batch.sources[row.campaign_id, row.job_id]:
+            for message, source in batch.sources(row):
                 written.revisions.update(await self._write_one(message, source))
         return written
 

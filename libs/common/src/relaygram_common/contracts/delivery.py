@@ -65,16 +65,9 @@ class DeliveryEvent(BaseModel):
     @model_validator(mode="after")
     def _no_nul(self) -> Self:
         # PostgreSQL's text can not hold it, and one such row would hold up its whole batch.
-        texts = (
-            self.sender,
-            self.destination,
-            self.body,
-            self.reference,
-            self.entity_id,
-            self.application_id,
-        )
-        if any(text is not None and "\0" in text for text in texts):
-            raise ValueError("texts must not contain the character NUL")
+        for text in (self.sender, self.destination, self.body, self.reference, self.entity_id, self.application_id):
+            if text is not None and "\0" in text:
+                raise ValueError("texts must not contain the character NUL")
         return self
 
     @property

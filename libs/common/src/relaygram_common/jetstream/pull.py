@@ -4,6 +4,7 @@ as much). It never holds more messages than were asked for, so memory is bounded
 import asyncio
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import orjson
@@ -23,6 +24,19 @@ class _Pull:
     deadline: float  # monotonic
 
 
+class _Handover(asyncio.Future[Msg]):
+    """Takes each message in at once. With a callback, nats-py puts it on a queue of its own and has a task take it off:
+    a third of what receiving costs."""
+
+    def __init__(self, take_in: Callable[[Msg], None]) -> None:
+        super().__init__()
+        self._take_in = take_in
+
+    def set_result(self, message: Msg) -> None:
+        """What nats-py does with a message for which somebody waits; here one may follow another."""
+        self._take_in(message)
+
+
 class PullSubscription:
     """Messages of one durable pull consumer, which must exist."""
 
@@ -39,9 +53,7 @@ class PullSubscription:
 
     async def start(self) -> None:
         """Listen on the inbox."""
-        self._subscription = await self._client.subscribe(
-            f"{self._inbox}.*", cb=self._on_message, pending_msgs_limit=-1, pending_bytes_limit=-1
-        )
+        self._subscription = await self._client.subscribe(f"{self._inbox}.*", future=_Handover(self._on_message))
 
     async def stop(self) -> None:
         """Stop listening; what was delivered and not acknowledged comes again after the consumer's ack_wait."""
@@ -81,7 +93,7 @@ class PullSubscription:
         self._arrived.clear()
         await set_or_timeout(self._arrived, timeout_seconds)
 
-    async def _on_message(self, message: Msg) -> None:
+    def _on_message(self, message: Msg) -> None:
         # A message of the stream has a reply subject; its headers are nothing to us.
         status = message.headers.get("Status") if not message.reply and message.headers else None
         if status is not None:

@@ -12,9 +12,11 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import quote
 
 import psycopg
@@ -64,7 +66,10 @@ def postgres_binaries() -> Path:
 
 
 class Postgres(StandaloneServer):
-    """One cluster below ``folder``; ``volatile`` gives up what only matters in a power cut (for tests)."""
+    """One cluster below ``folder``; ``volatile`` gives up what only matters in a power cut (for tests).
+
+    ``settings``: its own, where a laptop's do not fit.
+    """
 
     def __init__(
         self,
@@ -73,6 +78,7 @@ class Postgres(StandaloneServer):
         volatile: bool = False,
         binaries: Path | None = None,
         account: Account | None = None,
+        settings: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         folder = folder.absolute()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -80,7 +86,7 @@ class Postgres(StandaloneServer):
         self._account = account or choose_account(binaries, folder)
         self._folders: PostgresFolders = place(folder, binaries, self._account)
         self._volatile = volatile
-        self._settings = {**SETTINGS, **(VOLATILE if volatile else {})}
+        self._settings = {**SETTINGS, **(VOLATILE if volatile else {}), **settings}
 
     @property
     def data(self) -> Path:

@@ -18,6 +18,13 @@ MOST_LOOKED_AT: Final = 1_000_000
 # So long a further look waits for its turn.
 TURN_SECONDS = 10.0
 
+_PIECES: Final = {name: sql[f"channel_log_{name}"] for name in ("columns", "within", "fits")}
+STATEMENTS: Final = {
+    "all": sql["channel_log"].format(ended="", **_PIECES),
+    "ended": sql["channel_log"].format(ended=f" {sql['channel_log_ended']}", **_PIECES),
+    "named": sql["channel_log_named"].format(**_PIECES),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class ChannelPage:
@@ -38,7 +45,7 @@ async def read(
     status = None if query.general_status is None else selection(query.general_status)
     if query.runs == [] or query.jobs == [] or (status is not None and status.is_empty):
         return ChannelPage([], None)
-    statement, filters = sql[_statement(query, status)], _filters(query, status)
+    statement, filters = STATEMENTS[_statement(query, status)], _filters(query, status)
     found: list[Mapping[str, Any]] = []
     for number, look in enumerate(_looks(MOST_A_LOOK if query.pages else MOST_LOOKED_AT)):
         missing = query.limit + 1 - len(found)
@@ -84,8 +91,8 @@ def _looks(in_all: int) -> Iterator[int]:
 
 def _statement(query: ChannelQuery, status: Selection | None) -> str:
     if query.message_ids is not None:
-        return "channel_log_named"
-    return "channel_log_ended" if status is not None and status.has_failed else "channel_log"
+        return "named"
+    return "ended" if status is not None and status.has_failed else "all"
 
 
 def _filters(query: ChannelQuery, status: Selection | None) -> tuple[Any, ...]:

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from relaygram_api.adapters.pg_erased import ErasedPeople
-from relaygram_api.adapters.pg_workspace import Connection, Database, sql
+from relaygram_api.adapters.pg_workspace import Connection, Database, is_lost, sql
 from relaygram_api.core.record_checks import LineError
 from relaygram_common.security.sealing import Sealer
 
@@ -188,7 +188,7 @@ async def adding(
                 await opened.begin()
                 yield opened
         except BaseException:
-            if not connection.is_closed():
+            if not is_lost(connection):
                 await connection.execute(sql["rollback"], timeout=10.0)
             raise
         await connection.execute(sql["commit"], timeout=_LONG_SECONDS)

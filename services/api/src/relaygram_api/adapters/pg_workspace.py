@@ -69,7 +69,7 @@ class Database:
             try:
                 yield connection
             except BaseException:
-                if not connection.is_closed():
+                if not is_lost(connection):
                     await connection.execute(sql["rollback"], timeout=self._answer_seconds)
                 raise
             await connection.execute(sql["commit"], timeout=5.0)
@@ -100,6 +100,15 @@ class Database:
                 connection.terminate()  # handing it back would wait for the hanging server once more
                 raise
             yield connection, answer
+
+
+def is_lost(connection: Connection) -> bool:
+    """Whether there is nobody to roll back any more: PostgreSQL undoes what a lost connection had begun."""
+    try:
+        closed: bool = connection.is_closed()
+    except asyncpg.InterfaceError:  # the pool has parted from it already
+        return True
+    return closed
 
 
 def _begin(workspace_id: int, author: Author | None) -> str:

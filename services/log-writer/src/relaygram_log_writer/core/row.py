@@ -1,6 +1,6 @@
 """One row of the log, as delivery.write_messages takes it, and the row that one event makes."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -54,11 +54,34 @@ _SENT = frozenset({MessageState.SENT, MessageState.DELIVERED})
 _ENDED = frozenset({MessageState.DISCARDED, MessageState.EXPIRED, MessageState.FAILED})
 
 
+class _Meaning(NamedTuple):
+    """What a state says of its row, looked up once an event."""
+
+    name: str
+    rank: int
+    is_sent: bool
+    is_read: bool
+    is_replied: bool
+    has_ended: bool
+
+
+_MEANINGS: Final = {
+    state: _Meaning(
+        state.value,
+        rank,
+        state in _SENT,
+        state is MessageState.READ,
+        state is MessageState.REPLIED,
+        state in _ENDED,
+    )
+    for state, rank in RANKS.items()
+}
+
+
 def row_of(event: DeliveryEvent) -> Row | None:
     """The row an event makes; None for `deferred`, which changes no state."""
-    state = event.state
-    rank = RANKS.get(state)
-    if rank is None:
+    meaning = _MEANINGS.get(event.state)
+    if meaning is None:
         return None
     at, error = event.occurred_at, event.error
     return Row(
@@ -66,8 +89,8 @@ def row_of(event: DeliveryEvent) -> Row | None:
         event.job_id,
         event.workspace_id,
         event.channel,
-        state.value,
-        rank,
+        meaning.name,
+        meaning.rank,
         event.attempt,
         event.account_id,
         event.sender_id,
@@ -79,10 +102,10 @@ def row_of(event: DeliveryEvent) -> Row | None:
         event.body,
         event.content_type,
         _made_at(event),
-        at if state in _SENT else None,
-        at if state is MessageState.READ else None,
-        at if state is MessageState.REPLIED else None,
-        at if state in _ENDED else None,
+        at if meaning.is_sent else None,
+        at if meaning.is_read else None,
+        at if meaning.is_replied else None,
+        at if meaning.has_ended else None,
         event.telegram_message_id,
         event.triggered_by_message_id,
         error.code if error else None,
@@ -107,4 +130,5 @@ def _place(event: DeliveryEvent) -> int:
 def _made_at(event: DeliveryEvent) -> datetime:
     """Each row says when its message was made: at the latest when the first was heard of it. In whole milliseconds."""
     made_at = event.queued_at or event.occurred_at
-    return made_at.replace(microsecond=made_at.microsecond // 1000 * 1000)
+    beyond = made_at.microsecond % 1000
+    return made_at - timedelta(microseconds=beyond) if beyond else made_at

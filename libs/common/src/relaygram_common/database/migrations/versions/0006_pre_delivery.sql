@@ -76,12 +76,13 @@ create table delivery.campaign_counters (
     last_revision bigint not null default 0
 );
 
--- Rows that failed, by code; those of a campaign without a row here have none.
+-- Rows that failed, by code; those of a campaign without a row here have none. `retained`: rows of any state in the log now.
 create table delivery.code_counters (
     campaign_id bigint not null,
     code text not null,
     workspace_id bigint not null,
     messages bigint not null,
+    retained bigint not null default 0,
     primary key (campaign_id, code)
 );
 

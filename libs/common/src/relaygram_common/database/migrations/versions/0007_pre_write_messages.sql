@@ -1,3 +1,18 @@
+-- Which of these messages are in the log, and where: a batch's numbers in the order of the batch, without a place for those
+-- that are not there. Only one of the log's indexes finds a message, and which one is not to be seen while there are few rows:
+-- a plan made then and kept took seconds for a batch, a minute later. So it is planned each time, and it is all that is.
+create function delivery.find_messages(p_campaign_id bigint[], p_job_id uuid[]) returns table (n bigint, place tid)
+language plpgsql stable set plan_cache_mode = force_custom_plan
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+#variable_conflict use_column
+begin
+    return query
+    select i.n, m.ctid
+      from unnest(p_campaign_id, p_job_id) with ordinality as i (campaign_id, job_id, n)
+      left join delivery.messages m on m.campaign_id = i.campaign_id and m.job_id = i.job_id;
+end
+$$;
+
 -- Writes a batch of events, at most one per (campaign, job): rows, feeds and counters in one round trip.
 -- Of two events the higher rank wins, of equal ranks the higher attempt (then the alphabet, so that the order is total and
 -- nothing rests on who came first); the loser only fills what is still empty;
@@ -11,23 +26,23 @@ create function delivery.write_messages(
     p_triggered_by_message_id bigint[], p_error_code text[], p_error_message text[], p_error_permanent boolean[],
     p_reference text[], p_entity_id text[], p_application_id text[], p_price jsonb[], p_recipient_id bigint[] default null, p_follow_up int[] default null)
 returns table (campaign_id bigint, revision bigint)
-language plpgsql set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
+language plpgsql set plan_cache_mode = force_generic_plan
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 #variable_conflict use_column
 declare
     v_last delivery.sequence;
     v_now timestamptz;
     v_erased bigint[];
     v_trimmed bigint[];
+    v_fresh bigint[] not null default '{}';
+    v_known bigint[] not null default '{}';
+    v_places tid[] not null default '{}';
 begin
     -- First the lock, then statements whose snapshot is younger than it: a poller can not see a later row before an
     -- earlier one. One lock for all campaigns keeps `id` and `created_at` in commit order over all of them.
     perform pg_advisory_xact_lock(7205759403);
     select * into v_last from delivery.sequence;
     v_now := greatest(clock_timestamp(), v_last.last_created_at);
-    -- Below, only one of the indexes of the log finds a message, and which one is not to be seen while there are few rows: a
-    -- plan made then and kept took seconds for a batch, a minute later. So as long as they are few it is planned each time.
-    perform set_config('plan_cache_mode',
-        case when pg_relation_size('delivery.messages') < 64 * 1024 * 1024 then 'force_custom_plan' else 'auto' end, true);
     -- Asked once a batch: these people are few. Those of test sends (campaign 0) have ids of their own, here negative; those
     -- of other channels (campaigns below 0) are not ours.
     v_erased := array(select case f.campaign_id when 0 then -f.contact_id else f.contact_id end
@@ -37,123 +52,116 @@ begin
     -- however late its events are told again. (Ten minutes: the clocks of who made it and of PostgreSQL may differ.)
     v_trimmed := array(select k.campaign_id from delivery.campaign_counters k
                         where k.left_until is not null and k.campaign_id = any (p_campaign_id));
+    -- From here on an event is its number in the batch. Its columns are looked up by it: an array as it was given takes that
+    -- in no time, while a row of thirty columns, made of them and handed from step to step, took as long as writing it. Nor
+    -- is a message looked for twice: under the lock its row stays where it was found.
+    select coalesce(array_agg(f.n order by f.n) filter (where f.place is null), '{}'),
+           coalesce(array_agg(f.n order by f.n) filter (where f.place is not null), '{}'),
+           coalesce(array_agg(f.place order by f.n) filter (where f.place is not null), '{}')
+      into v_fresh, v_known, v_places
+      from delivery.find_messages(p_campaign_id, p_job_id) f;
 
     return query
-    with input as materialized (
-        select * from unnest(p_campaign_id, p_job_id, p_workspace_id, p_channel, p_state, p_rank, p_attempt, p_account_id,
-            p_sender_id, p_run_id, p_sender, p_destination, p_step, p_trigger, p_body, p_content_type, p_queued_at, p_sent_at,
-            p_read_at, p_replied_at, p_ended_at, p_telegram_message_id, p_triggered_by_message_id, p_error_code,
-            p_error_message, p_error_permanent, p_reference, p_entity_id, p_application_id, p_price, p_recipient_id, p_follow_up)
-        with ordinality as i (campaign_id, job_id, workspace_id, channel, state, rank, attempt, account_id, sender_id, run_id,
-            sender, destination, step, trigger, body, content_type, queued_at, sent_at, read_at, replied_at, ended_at,
-            telegram_message_id, triggered_by_message_id, error_code, error_message, error_permanent, reference, entity_id,
-            application_id, price, recipient_id, follow_up, ordinal)
+    with fresh as materialized (
+        select f.n, f.nth, coalesce(c.last_position, 0) + row_number() over (partition by p_campaign_id[f.n] order by f.n) as position,
+               case when case when p_campaign_id[f.n] > 0 then p_sender_id[f.n] when p_campaign_id[f.n] = 0 then -p_sender_id[f.n] end
+                         = any (v_erased) then v_now end as erased_at
+          from unnest(v_fresh) with ordinality as f (n, nth)
+          left join delivery.campaign_counters c on c.campaign_id = p_campaign_id[f.n]
+         where not (p_campaign_id[f.n] = any (v_trimmed) and p_queued_at[f.n] <= c.left_until + interval '10 minutes')
     ),
-    -- One probe per event; `old` is the row as it stands, null where there is none. Nothing below joins by position in
-    -- the batch: the planner knows nothing of its size and would compare each event with each.
-    probed as materialized (
-        select i.*, m.campaign_id is not null as is_known, m as old
-          from input i left join delivery.messages m on m.campaign_id = i.campaign_id and m.job_id = i.job_id
-    ),
-    fresh as materialized (
-        select i.*, row_number() over (order by i.ordinal) as nth,
-               row_number() over (partition by i.campaign_id order by i.ordinal) as nth_in_campaign,
-               case when case when i.campaign_id > 0 then i.sender_id when i.campaign_id = 0 then -i.sender_id end = any (v_erased)
-                    then v_now end as erased_at
-          from probed i where not i.is_known
-           and not (i.campaign_id = any (v_trimmed)
-                    and i.queued_at <= (select k.left_until + interval '10 minutes' from delivery.campaign_counters k
-                                         where k.campaign_id = i.campaign_id))
-    ),
-    merged as (
-        select i.campaign_id, i.job_id, i.ordinal, i.old,
-               case when w.wins then i.state else k.state end as state,
-               case when w.wins then i.rank else k.rank end as rank,
-               case when w.wins then i.attempt else k.attempt end as attempt,
-               case when w.wins then coalesce(i.account_id, k.account_id) else coalesce(k.account_id, i.account_id) end as account_id,
-               case when w.wins then coalesce(i.sender_id, k.sender_id) else coalesce(k.sender_id, i.sender_id) end as sender_id,
-               case when w.wins then coalesce(i.run_id, k.run_id) else coalesce(k.run_id, i.run_id) end as run_id,
-               case when k.erased_at is not null then k.sender when w.wins then coalesce(i.sender, k.sender) else coalesce(k.sender, i.sender) end as sender,
-               case when k.erased_at is not null then k.destination when w.wins then coalesce(i.destination, k.destination) else coalesce(k.destination, i.destination) end as destination,
-               case when w.wins then coalesce(i.step, k.step) else coalesce(k.step, i.step) end as step,
-               case when w.wins then coalesce(i.follow_up, k.follow_up) else coalesce(k.follow_up, i.follow_up) end as follow_up,
-               case when w.wins then coalesce(i.trigger, k.trigger) else coalesce(k.trigger, i.trigger) end as trigger,
-               case when k.erased_at is not null then k.body when w.wins then coalesce(i.body, k.body) else coalesce(k.body, i.body) end as body,
-               case when w.wins then coalesce(i.content_type, k.content_type) else coalesce(k.content_type, i.content_type) end as content_type,
-               least(k.queued_at, i.queued_at) as queued_at,
-               least(k.sent_at, i.sent_at) as sent_at,
-               least(k.read_at, i.read_at) as read_at,
-               least(k.replied_at, i.replied_at) as replied_at,
-               case when w.wins then i.ended_at else k.ended_at end as ended_at,
-               case when w.wins then coalesce(i.telegram_message_id, k.telegram_message_id) else coalesce(k.telegram_message_id, i.telegram_message_id) end as telegram_message_id,
-               case when w.wins then coalesce(i.triggered_by_message_id, k.triggered_by_message_id) else coalesce(k.triggered_by_message_id, i.triggered_by_message_id) end as triggered_by_message_id,
-               -- An error belongs to its state: what wins brings its own, or none; what loses brings none.
-               case when w.wins then i.error_code else k.error_code end as error_code,
-               case when w.wins then i.error_message else k.error_message end as error_message,
-               case when w.wins then i.error_permanent else k.error_permanent end as error_permanent,
-               case when w.wins then coalesce(i.reference, k.reference) else coalesce(k.reference, i.reference) end as reference,
-               case when w.wins then coalesce(i.entity_id, k.entity_id) else coalesce(k.entity_id, i.entity_id) end as entity_id,
-               case when w.wins then coalesce(i.application_id, k.application_id) else coalesce(k.application_id, i.application_id) end as application_id,
-               case when w.wins then coalesce(i.price, k.price) else coalesce(k.price, i.price) end as price,
-               case when k.erased_at is not null then k.recipient_id when w.wins then coalesce(i.recipient_id, k.recipient_id) else coalesce(k.recipient_id, i.recipient_id) end as recipient_id
-          from probed i cross join lateral (select (i.old).*) k
-          cross join lateral (
-              select case when (i.rank, i.attempt) <> (k.rank, k.attempt) then (i.rank, i.attempt) > (k.rank, k.attempt)
-                          else (i.state collate "C", coalesce(i.error_code, '') collate "C")
-                             < (k.state collate "C", coalesce(k.error_code, '') collate "C") end as wins) w
-         where i.is_known
+    inserted as (
+        insert into delivery.messages as m (campaign_id, job_id, id, position, revision, created_at,
+            workspace_id, channel, state, rank, attempt, account_id, sender_id, run_id, sender, destination, step,
+            trigger, body, content_type, queued_at, sent_at, read_at, replied_at, ended_at, telegram_message_id,
+            triggered_by_message_id, error_code, error_message, error_permanent, reference, entity_id, application_id,
+            price, recipient_id, follow_up, erased_at)
+        select p_campaign_id[f.n], p_job_id[f.n], v_last.last_id + f.nth, f.position, v_last.last_revision + f.nth,
+               v_now + f.nth * interval '1 microsecond',
+               p_workspace_id[f.n], p_channel[f.n], p_state[f.n], p_rank[f.n], p_attempt[f.n], p_account_id[f.n],
+               p_sender_id[f.n], p_run_id[f.n], p_sender[f.n], case when f.erased_at is null then p_destination[f.n] end,
+               p_step[f.n], p_trigger[f.n], case when f.erased_at is null then p_body[f.n] end, p_content_type[f.n],
+               p_queued_at[f.n], p_sent_at[f.n], p_read_at[f.n], p_replied_at[f.n], p_ended_at[f.n],
+               p_telegram_message_id[f.n], p_triggered_by_message_id[f.n], p_error_code[f.n], p_error_message[f.n],
+               p_error_permanent[f.n], p_reference[f.n], p_entity_id[f.n], p_application_id[f.n], p_price[f.n],
+               case when f.erased_at is null then p_recipient_id[f.n] end, p_follow_up[f.n], f.erased_at
+          from fresh f
     ),
     changed as materialized (
-        select g.*, row_number() over (order by g.ordinal) + (select count(*) from fresh) as nth
-          from merged g cross join lateral (select (g.old).*) k
-         where (g.state, g.rank, g.attempt, g.account_id, g.sender_id, g.run_id, g.sender, g.destination, g.step, g.trigger, g.body,
-                g.content_type, g.queued_at, g.sent_at, g.read_at, g.replied_at, g.ended_at, g.telegram_message_id,
-                g.triggered_by_message_id, g.error_code, g.error_message, g.error_permanent, g.reference, g.entity_id,
-                g.application_id, g.price, g.recipient_id, g.follow_up)
+        select k.place, v_last.last_revision + cardinality(v_fresh) + k.nth as revision, g.*
+          from unnest(v_known, v_places) with ordinality as k (n, place, nth)
+          join delivery.messages m on m.ctid = k.place
+         cross join lateral (
+              select case when (p_rank[k.n], p_attempt[k.n]) <> (m.rank, m.attempt) then (p_rank[k.n], p_attempt[k.n]) > (m.rank, m.attempt)
+                          else (p_state[k.n] collate "C", coalesce(p_error_code[k.n], '') collate "C")
+                             < (m.state collate "C", coalesce(m.error_code, '') collate "C") end as wins offset 0) w
+         cross join lateral (
+              select case when w.wins then p_state[k.n] else m.state end as state,
+                     case when w.wins then p_rank[k.n] else m.rank end as rank,
+                     case when w.wins then p_attempt[k.n] else m.attempt end as attempt,
+                     case when w.wins then coalesce(p_account_id[k.n], m.account_id) else coalesce(m.account_id, p_account_id[k.n]) end as account_id,
+                     case when w.wins then coalesce(p_sender_id[k.n], m.sender_id) else coalesce(m.sender_id, p_sender_id[k.n]) end as sender_id,
+                     case when w.wins then coalesce(p_run_id[k.n], m.run_id) else coalesce(m.run_id, p_run_id[k.n]) end as run_id,
+                     case when m.erased_at is not null then m.sender when w.wins then coalesce(p_sender[k.n], m.sender) else coalesce(m.sender, p_sender[k.n]) end as sender,
+                     case when m.erased_at is not null then m.destination when w.wins then coalesce(p_destination[k.n], m.destination) else coalesce(m.destination, p_destination[k.n]) end as destination,
+                     case when w.wins then coalesce(p_step[k.n], m.step) else coalesce(m.step, p_step[k.n]) end as step,
+                     case when w.wins then coalesce(p_follow_up[k.n], m.follow_up) else coalesce(m.follow_up, p_follow_up[k.n]) end as follow_up,
+                     case when w.wins then coalesce(p_trigger[k.n], m.trigger) else coalesce(m.trigger, p_trigger[k.n]) end as trigger,
+                     case when m.erased_at is not null then m.body when w.wins then coalesce(p_body[k.n], m.body) else coalesce(m.body, p_body[k.n]) end as body,
+                     case when w.wins then coalesce(p_content_type[k.n], m.content_type) else coalesce(m.content_type, p_content_type[k.n]) end as content_type,
+                     least(m.queued_at, p_queued_at[k.n]) as queued_at,
+                     least(m.sent_at, p_sent_at[k.n]) as sent_at,
+                     least(m.read_at, p_read_at[k.n]) as read_at,
+                     least(m.replied_at, p_replied_at[k.n]) as replied_at,
+                     case when w.wins then p_ended_at[k.n] else m.ended_at end as ended_at,
+                     case when w.wins then coalesce(p_telegram_message_id[k.n], m.telegram_message_id) else coalesce(m.telegram_message_id, p_telegram_message_id[k.n]) end as telegram_message_id,
+                     case when w.wins then coalesce(p_triggered_by_message_id[k.n], m.triggered_by_message_id) else coalesce(m.triggered_by_message_id, p_triggered_by_message_id[k.n]) end as triggered_by_message_id,
+                     -- An error belongs to its state: what wins brings its own, or none; what loses brings none.
+                     case when w.wins then p_error_code[k.n] else m.error_code end as error_code,
+                     case when w.wins then p_error_message[k.n] else m.error_message end as error_message,
+                     case when w.wins then p_error_permanent[k.n] else m.error_permanent end as error_permanent,
+                     case when w.wins then coalesce(p_reference[k.n], m.reference) else coalesce(m.reference, p_reference[k.n]) end as reference,
+                     case when w.wins then coalesce(p_entity_id[k.n], m.entity_id) else coalesce(m.entity_id, p_entity_id[k.n]) end as entity_id,
+                     case when w.wins then coalesce(p_application_id[k.n], m.application_id) else coalesce(m.application_id, p_application_id[k.n]) end as application_id,
+                     case when w.wins then coalesce(p_price[k.n], m.price) else coalesce(m.price, p_price[k.n]) end as price,
+                     case when m.erased_at is not null then m.recipient_id when w.wins then coalesce(p_recipient_id[k.n], m.recipient_id) else coalesce(m.recipient_id, p_recipient_id[k.n]) end as recipient_id
+              offset 0) g
+         where (g.state, g.rank, g.attempt, g.account_id, g.sender_id, g.run_id, g.sender, g.destination, g.step,
+                g.follow_up, g.trigger, g.body, g.content_type, g.queued_at, g.sent_at, g.read_at, g.replied_at,
+                g.ended_at, g.telegram_message_id, g.triggered_by_message_id, g.error_code, g.error_message,
+                g.error_permanent, g.reference, g.entity_id, g.application_id, g.price, g.recipient_id)
             is distinct from
-               (k.state, k.rank, k.attempt, k.account_id, k.sender_id, k.run_id, k.sender, k.destination, k.step, k.trigger, k.body,
-                k.content_type, k.queued_at, k.sent_at, k.read_at, k.replied_at, k.ended_at, k.telegram_message_id,
-                k.triggered_by_message_id, k.error_code, k.error_message, k.error_permanent, k.reference, k.entity_id,
-                k.application_id, k.price, k.recipient_id, k.follow_up)
+               (m.state, m.rank, m.attempt, m.account_id, m.sender_id, m.run_id, m.sender, m.destination, m.step,
+                m.follow_up, m.trigger, m.body, m.content_type, m.queued_at, m.sent_at, m.read_at, m.replied_at,
+                m.ended_at, m.telegram_message_id, m.triggered_by_message_id, m.error_code, m.error_message,
+                m.error_permanent, m.reference, m.entity_id, m.application_id, m.price, m.recipient_id)
     ),
     updated as (
         update delivery.messages m
-           set revision = v_last.last_revision + g.nth, state = g.state, rank = g.rank, attempt = g.attempt,
-               account_id = g.account_id, sender_id = g.sender_id, run_id = g.run_id, sender = g.sender,
-               destination = g.destination, step = g.step, trigger = g.trigger, body = g.body, content_type = g.content_type,
-               queued_at = g.queued_at, sent_at = g.sent_at, read_at = g.read_at, replied_at = g.replied_at,
-               ended_at = g.ended_at, telegram_message_id = g.telegram_message_id,
-               triggered_by_message_id = g.triggered_by_message_id, error_code = g.error_code,
-               error_message = g.error_message, error_permanent = g.error_permanent, reference = g.reference,
-               entity_id = g.entity_id, application_id = g.application_id, price = g.price,
-               recipient_id = g.recipient_id, follow_up = g.follow_up
-          from changed g where m.campaign_id = g.campaign_id and m.job_id = g.job_id
+           set revision = g.revision,
+               state = g.state, rank = g.rank, attempt = g.attempt, account_id = g.account_id, sender_id = g.sender_id,
+               run_id = g.run_id, sender = g.sender, destination = g.destination, step = g.step, follow_up = g.follow_up,
+               trigger = g.trigger, body = g.body, content_type = g.content_type, queued_at = g.queued_at,
+               sent_at = g.sent_at, read_at = g.read_at, replied_at = g.replied_at, ended_at = g.ended_at,
+               telegram_message_id = g.telegram_message_id, triggered_by_message_id = g.triggered_by_message_id,
+               error_code = g.error_code, error_message = g.error_message, error_permanent = g.error_permanent,
+               reference = g.reference, entity_id = g.entity_id, application_id = g.application_id, price = g.price,
+               recipient_id = g.recipient_id
+          from changed g where m.ctid = g.place
         returning m.campaign_id, m.workspace_id, m.revision, old.rank as old_rank, new.rank as new_rank,
                   old.error_code as old_code, new.error_code as new_code, new.sent_at, m.job_id, m.position,
                   old.run_id as old_run_id, old.step as old_step, old.trigger as old_trigger, old.follow_up as old_follow_up,
                   old.queued_at as old_queued_at, new.run_id, new.step, new.trigger, new.follow_up, new.queued_at
     ),
-    inserted as (
-        insert into delivery.messages as m (campaign_id, job_id, id, position, revision, created_at, workspace_id, channel, state, rank,
-            attempt, account_id, sender_id, run_id, sender, destination, step, trigger, body, content_type, queued_at, sent_at,
-            read_at, replied_at, ended_at, telegram_message_id, triggered_by_message_id, error_code, error_message,
-            error_permanent, reference, entity_id, application_id, price, recipient_id, follow_up, erased_at)
-        select f.campaign_id, f.job_id, v_last.last_id + f.nth, coalesce(c.last_position, 0) + f.nth_in_campaign,
-               v_last.last_revision + f.nth, v_now + f.nth * interval '1 microsecond', f.workspace_id, f.channel, f.state, f.rank,
-               f.attempt, f.account_id, f.sender_id, f.run_id, f.sender,
-               case when f.erased_at is null then f.destination end, f.step, f.trigger,
-               case when f.erased_at is null then f.body end, f.content_type,
-               f.queued_at, f.sent_at, f.read_at, f.replied_at, f.ended_at, f.telegram_message_id, f.triggered_by_message_id,
-               f.error_code, f.error_message, f.error_permanent, f.reference, f.entity_id, f.application_id, f.price,
-               case when f.erased_at is null then f.recipient_id end, f.follow_up, f.erased_at
-          from fresh f left join delivery.campaign_counters c on c.campaign_id = f.campaign_id
-        returning m.campaign_id, m.workspace_id, m.revision, null::smallint as old_rank, m.rank as new_rank,
-                  null::text as old_code, m.error_code as new_code, m.sent_at, m.job_id, m.position,
-                  null::bigint as old_run_id, null::int as old_step, null::text as old_trigger, null::int as old_follow_up,
-                  null::timestamptz as old_queued_at, m.run_id, m.step, m.trigger, m.follow_up, m.queued_at
-    ),
     touched as materialized (
-        select * from inserted union all select * from updated
+        select p_campaign_id[f.n] as campaign_id, p_workspace_id[f.n] as workspace_id, v_last.last_revision + f.nth as revision,
+               null::smallint as old_rank, p_rank[f.n] as new_rank, null::text as old_code, p_error_code[f.n] as new_code,
+               p_sent_at[f.n] as sent_at, p_job_id[f.n] as job_id, f.position, null::bigint as old_run_id, null::int as old_step,
+               null::text as old_trigger, null::int as old_follow_up, null::timestamptz as old_queued_at, p_run_id[f.n] as run_id,
+               p_step[f.n] as step, p_trigger[f.n] as trigger, p_follow_up[f.n] as follow_up, p_queued_at[f.n] as queued_at
+          from fresh f
+        union all
+        select * from updated
     ),
     -- By what makes a send, a test's each by itself; over all of a campaign's, what its counters get.
     sorted as materialized (
@@ -187,15 +195,16 @@ begin
             retained_failed = c.retained_failed + excluded.retained_failed, last_revision = excluded.last_revision
     ),
     codes_counted as (
-        insert into delivery.code_counters as c (campaign_id, code, workspace_id, messages)
-        select d.campaign_id, d.code, max(d.workspace_id), sum(d.change)
-          from (select t.campaign_id, t.workspace_id, t.new_code as code, 1 as change from touched t
-                 where t.new_rank in (2, 3) and t.new_code is not null
+        insert into delivery.code_counters as c (campaign_id, code, workspace_id, messages, retained)
+        select d.campaign_id, d.code, max(d.workspace_id), sum(d.failed), sum(d.rows)
+          from (select t.campaign_id, t.workspace_id, t.new_code as code, (t.new_rank in (2, 3))::int as failed, 1 as rows
+                  from touched t where t.new_code is not null
                 union all
-                select t.campaign_id, t.workspace_id, t.old_code, -1 from touched t
-                 where t.old_rank in (2, 3) and t.old_code is not null) d
-         where d.campaign_id > 0 group by d.campaign_id, d.code having sum(d.change) <> 0
-        on conflict (campaign_id, code) do update set messages = c.messages + excluded.messages
+                select t.campaign_id, t.workspace_id, t.old_code, -(t.old_rank in (2, 3))::int, -1
+                  from touched t where t.old_code is not null) d
+         where d.campaign_id > 0 group by d.campaign_id, d.code having sum(d.failed) <> 0 or sum(d.rows) <> 0
+        on conflict (campaign_id, code) do update set
+            messages = c.messages + excluded.messages, retained = c.retained + excluded.retained
     ),
     minutes_counted as (
         -- What is told later than this shows no rate any more.
@@ -264,10 +273,9 @@ begin
     ),
     advanced as (
         update delivery.sequence s
-           set last_id = s.last_id + (select count(*) from fresh),
-               last_revision = s.last_revision + (select count(*) from fresh) + (select count(*) from changed),
-               last_created_at = v_now + (select count(*) from fresh) * interval '1 microsecond'
-         where exists (select from tally)
+           set last_id = s.last_id + cardinality(v_fresh), last_revision = t.last_revision,
+               last_created_at = v_now + cardinality(v_fresh) * interval '1 microsecond'
+          from (select max(t.last_revision) as last_revision from tally t) t where t.last_revision is not null
     )
     select t.campaign_id, t.last_revision from tally t;
 
@@ -276,5 +284,5 @@ begin
     end if;
 end
 $$;
-revoke execute on function delivery.write_messages from public;
-grant execute on function delivery.write_messages to relaygram_log_writer;
+revoke execute on function delivery.find_messages, delivery.write_messages from public;
+grant execute on function delivery.find_messages, delivery.write_messages to relaygram_log_writer;
