@@ -15,6 +15,8 @@ STAMP := $(VENV)/.installed
 export UV_PROJECT_ENVIRONMENT := $(CURDIR)/$(VENV)
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV
+# Some containers set it; the tests and the stack start hundreds of processes, each of which would compile all it loads.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo up test test-faults soak fuzz lint types bench clean

@@ -25,8 +25,8 @@ insert into delivery.messages (campaign_id, job_id, id, position, revision, crea
 select $1, gen_random_uuid(), s.last_id + n - $3 + 1, n, s.last_revision + n - $3 + 1,
        s.at + (n - $3 + 1) * interval '1 us', $2, 'telegram', 'sent', 4, 1, n || x.text, now(), s.at, n
   from generate_series($3::bigint, $4::bigint) n
- cross join lateral (select coalesce(string_agg(md5(n::text || i), ''), '') as text
-                       from generate_series(1, $5::int / 32) i) x
+ cross join lateral (select coalesce(string_agg(encode(sha512((n::text || i)::bytea), 'hex'), ''), '') as text
+                       from generate_series(1, ($5::int + 64) / 128) i) x
  cross join (select last_id, last_revision, greatest(last_created_at, now()) as at from delivery.sequence) s"""
 _COUNT = """
 insert into delivery.campaign_counters

@@ -1,4 +1,4 @@
-"""The api as a process of its own, for what only real sockets show."""
+"""The api on a port: as a process of its own, or in this one, which starts 1.5 s of CPU sooner."""
 
 import asyncio
 import os
@@ -10,11 +10,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import IO
 
-import httpx
-
 from relaygram_common import identity
+from relaygram_common.health import http_server, listen
+from relaygram_common.runner import serving
 from relaygram_local_stack import ports
-from tests.api.support import EMAIL, KEY
+from tests.api.support import EMAIL, KEY, Api
+from tests.support.local_http import says_ok
 from tests.support.servers import Database
 from tests.support.waiting import eventually
 
@@ -77,11 +78,7 @@ def start(env: dict[str, str], *, errors: int | IO[bytes] = subprocess.PIPE) -> 
 
 async def is_ready(health_port: int) -> bool:
     """Whether it says so."""
-    async with httpx.AsyncClient() as client:
-        try:
-            return (await client.get(f"http://127.0.0.1:{health_port}/readyz")).status_code == 200
-        except httpx.TransportError:
-            return False
+    return await says_ok(f"http://127.0.0.1:{health_port}/readyz")
 
 
 @asynccontextmanager
@@ -103,3 +100,21 @@ async def served_api(database: Database, nats_url: str, **settings: str) -> Asyn
         told = errors.read().decode()
         assert running.returncode == 0, told
         assert "request.failed" not in told, told
+
+
+@asynccontextmanager
+async def served_here(api: Api) -> AsyncIterator[Process]:
+    """An api of this process, served as its own process would do it; without a health page."""
+    settings = api.parts.settings
+    socket = listen("127.0.0.1", 0, setting="RELAYGRAM_API_PORT")
+    server = http_server(
+        api.transport.app,
+        shutdown_seconds=settings.shutdown_seconds,
+        head_seconds=settings.request_head_seconds,
+        trusted_proxies=settings.trusted_proxies,
+    )
+    async with serving(server, socket):
+        try:
+            yield Process(socket.getsockname()[1], 0, api.token, api.password, os.getpid())
+        finally:
+            api.parts.streams.stop()

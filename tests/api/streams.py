@@ -12,6 +12,7 @@ import httpx
 from relaygram_common.contracts.doorbells import LogChanged
 from tests.api.log_rows import row, write_rows
 from tests.api.served import Process
+from tests.support.local_http import local_client
 from tests.support.servers import Database
 
 
@@ -79,7 +80,7 @@ async def opened(client: httpx.AsyncClient, campaign_id: int, **arguments: Any) 
 def calling(process: Process, token: str | None = None) -> httpx.AsyncClient:
     """A client of this process, which waits for the next line as long as a test may take."""
     headers = {"Authorization": f"Bearer {token or process.token}"}
-    return httpx.AsyncClient(base_url=f"{process.url}/api/v1", headers=headers, timeout=60)
+    return local_client(base_url=f"{process.url}/api/v1", headers=headers, timeout=60)
 
 
 async def execute(database: Database, statement: str, *arguments: Any) -> None:
@@ -93,7 +94,7 @@ async def execute(database: Database, statement: str, *arguments: Any) -> None:
 
 async def metric(process: Process, name: str) -> float:
     """What the process says of this at the moment; 0 before it has said anything."""
-    async with httpx.AsyncClient() as client:
+    async with local_client() as client:
         lines = (await client.get(f"http://127.0.0.1:{process.health_port}/metrics")).text.splitlines()
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 

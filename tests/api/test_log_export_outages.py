@@ -10,7 +10,6 @@ import httpx
 import psycopg
 import pytest
 
-from relaygram_common.database import migrate
 from relaygram_local_stack.servers import NatsServer, Postgres
 from tests.api.exports import LONG_ROWS, exporting, long_log, nothing_is_under_way, positions
 from tests.api.served import Process, served_api
@@ -22,17 +21,8 @@ HASTY = {"RELAYGRAM_EXPORT_RETRY_SECONDS": "1"}
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Postgres:
-    """A PostgreSQL that these tests may stop."""
-    return Postgres(tmp_path_factory.mktemp("export-postgres"), volatile=True)
-
-
-@pytest.fixture(scope="module")
-async def database(postgres: Postgres) -> AsyncIterator[Database]:
-    with postgres:
-        postgres.ensure_database("exports")
-        await asyncio.to_thread(migrate.upgrade, postgres.dsn("exports"))
-        yield Database(postgres, "exports")
+def database(mortal_database: Database) -> Database:
+    return mortal_database
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +38,9 @@ async def client(process: Process) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def campaign(client: httpx.AsyncClient, database: Database) -> int:
-    """A campaign with a long log."""
+    """A campaign with a long log, which nobody changes."""
     return await long_log(client, database)
 
 
@@ -63,37 +53,39 @@ async def works_again(client: httpx.AsyncClient) -> None:
 
 @pytest.mark.parametrize("output", ["csv", "ndjson", "parquet"])
 async def test_without_postgresql_for_too_long_the_transfer_breaks_off(
-    hasty: Process, campaign: int, postgres: Postgres, output: str
+    hasty: Process, campaign: int, mortal_postgres: Postgres, output: str
 ) -> None:
     async with calling(hasty) as client:
         try:
             async with exporting(client, campaign, output) as answer:
-                postgres.stop()
+                mortal_postgres.stop()
                 with pytest.raises(httpx.TransportError):
                     await answer.aread()
         finally:
-            postgres.start()
+            mortal_postgres.start()
         await works_again(client)
     await nothing_is_under_way(hasty)
 
 
-async def test_a_short_outage_costs_time_only(client: httpx.AsyncClient, campaign: int, postgres: Postgres) -> None:
+async def test_a_short_outage_costs_time_only(
+    client: httpx.AsyncClient, campaign: int, mortal_postgres: Postgres
+) -> None:
     async with exporting(client, campaign) as answer:
         pieces = []
         async for piece in answer.aiter_raw(1024 * 1024):
             pieces.append(piece)
             if len(pieces) == 3:
-                postgres.kill()
-                postgres.start()
+                mortal_postgres.kill()
+                mortal_postgres.start()
     assert positions(b"".join(pieces).decode()) == list(range(1, LONG_ROWS + 1))
 
 
 @asynccontextmanager
-async def hanging(postgres: Postgres) -> AsyncIterator[None]:
+async def hanging(mortal_postgres: Postgres) -> AsyncIterator[None]:
     """All of PostgreSQL stands still."""
-    with psycopg.connect(postgres.dsn(), autocommit=True) as connection:
+    with psycopg.connect(mortal_postgres.dsn(), autocommit=True) as connection:
         sessions = [pid for (pid,) in connection.execute("select pid from pg_stat_activity").fetchall()]
-    stopped = [postgres.pid or 0, *sessions]
+    stopped = [mortal_postgres.pid or 0, *sessions]
     for pid in stopped:
         signal_process(pid, signal.SIGSTOP)
     try:
@@ -110,20 +102,20 @@ def signal_process(pid: int, number: signal.Signals) -> None:
 
 
 async def test_postgresql_that_hangs_for_a_while_costs_time_only(
-    client: httpx.AsyncClient, campaign: int, postgres: Postgres
+    client: httpx.AsyncClient, campaign: int, mortal_postgres: Postgres
 ) -> None:
     async with exporting(client, campaign) as answer:
-        async with hanging(postgres):
+        async with hanging(mortal_postgres):
             await asyncio.sleep(3)  # longer than an answer may take
         text = (await answer.aread()).decode()
     assert positions(text) == list(range(1, LONG_ROWS + 1))
 
 
 async def test_postgresql_that_hangs_for_too_long_breaks_the_transfer_off(
-    hasty: Process, campaign: int, postgres: Postgres
+    hasty: Process, campaign: int, mortal_postgres: Postgres
 ) -> None:
     async with calling(hasty) as client:
-        async with exporting(client, campaign) as answer, hanging(postgres):
+        async with exporting(client, campaign) as answer, hanging(mortal_postgres):
             with pytest.raises(httpx.TransportError):
                 await answer.aread()
         await works_again(client)
@@ -131,7 +123,7 @@ async def test_postgresql_that_hangs_for_too_long_breaks_the_transfer_off(
 
 
 async def test_a_file_broken_off_has_no_end(
-    hasty: Process, client: httpx.AsyncClient, campaign: int, postgres: Postgres
+    hasty: Process, client: httpx.AsyncClient, campaign: int, mortal_postgres: Postgres
 ) -> None:
     """Over the wire: no last chunk, so that no client of HTTP/1.1 takes the file for whole."""
     reader, writer = await asyncio.open_connection("127.0.0.1", hasty.port)
@@ -145,11 +137,11 @@ async def test_a_file_broken_off_has_no_end(
     try:
         writer.write(hasty.head("GET", path, token=hasty.token))
         received += await reader.readuntil(b"\r\n\r\n")
-        postgres.stop()
+        mortal_postgres.stop()
         with pytest.raises(ConnectionResetError):
             await read_on()
     finally:
-        postgres.start()
+        mortal_postgres.start()
         writer.close()
     assert received.startswith(b"HTTP/1.1 200")
     assert b"transfer-encoding: chunked" in received[:2000].lower()

@@ -49,9 +49,15 @@ async def workspace(client: httpx.AsyncClient) -> int:
     return found
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def campaign(client: httpx.AsyncClient, database: Database) -> int:
-    """A campaign with a long log."""
+    """A campaign with a long log, which nobody changes."""
+    return await long_log(client, database)
+
+
+@pytest.fixture
+async def changing(client: httpx.AsyncClient, database: Database) -> int:
+    """One that the test changes."""
     return await long_log(client, database)
 
 
@@ -120,30 +126,30 @@ async def test_a_client_that_leaves_ends_its_export(process: Process, campaign: 
 
 
 async def test_rows_that_come_later_are_not_in_it(
-    client: httpx.AsyncClient, campaign: int, database: Database, workspace: int
+    client: httpx.AsyncClient, changing: int, database: Database, workspace: int
 ) -> None:
-    async with exporting(client, campaign) as answer:
-        await write_rows(database, workspace, [row(campaign, "sent", body="late", telegram_message_id=0)])
+    async with exporting(client, changing) as answer:
+        await write_rows(database, workspace, [row(changing, "sent", body="late", telegram_message_id=0)])
         text = (await answer.aread()).decode()
     assert positions(text) == list(range(1, LONG_ROWS + 1))
 
 
 async def test_rows_that_retention_takes_meanwhile_are_left_out_and_no_others(
-    client: httpx.AsyncClient, campaign: int, database: Database
+    client: httpx.AsyncClient, changing: int, database: Database
 ) -> None:
-    async with exporting(client, campaign) as answer:
+    async with exporting(client, changing) as answer:
         for last in range(LONG_ROWS // 10, LONG_ROWS, LONG_ROWS // 10):
             await execute(
-                database, "delete from delivery.messages where campaign_id = $1 and position <= $2", campaign, last
+                database, "delete from delivery.messages where campaign_id = $1 and position <= $2", changing, last
             )
             counters = "update delivery.campaign_counters set first_position = $2 where campaign_id = $1"
-            await execute(database, counters, campaign, last + 1)
+            await execute(database, counters, changing, last + 1)
         text = (await answer.aread()).decode()
     found = positions(text)
     assert found == sorted(set(found))
     assert found[:100] == list(range(1, 101))  # read before
     assert found[-LONG_ROWS // 10 :] == list(range(LONG_ROWS - LONG_ROWS // 10 + 1, LONG_ROWS + 1))
-    async with exporting(client, campaign) as answer:
+    async with exporting(client, changing) as answer:
         assert positions((await answer.aread()).decode()) == list(range(LONG_ROWS - LONG_ROWS // 10 + 1, LONG_ROWS + 1))
 
 

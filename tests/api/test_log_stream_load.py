@@ -13,9 +13,8 @@ import httpx
 import nats
 import pytest
 
-from relaygram_common.database import migrate
 from relaygram_common.database.statements import Statements
-from relaygram_local_stack.servers import NatsServer, Postgres
+from relaygram_local_stack.servers import NatsServer
 from tests.api.served import Process, environment, is_ready, served_api, start
 from tests.api.streams import Log, calling, heartbeat, make_campaign, metric, opened
 from tests.support.servers import Database
@@ -189,26 +188,21 @@ async def test_a_page_costs_the_same_however_much_follows_it(log: Log, database:
 
 @pytest.mark.faults
 async def test_without_postgresql_it_stays_open_and_goes_on(
-    tmp_path_factory: pytest.TempPathFactory, provisioned_nats: NatsServer
+    mortal_database: Database, provisioned_nats: NatsServer
 ) -> None:
-    server = Postgres(tmp_path_factory.mktemp("stream-postgres"), volatile=True)
-    with server:
-        server.ensure_database("streams")
-        migrate.upgrade(server.dsn("streams"))
-        database = Database(server, "streams")
-        async with served_api(database, provisioned_nats.url, **SETTINGS) as process, calling(process) as client:
-            log = Log(database, 1, await make_campaign(client))
-            async with opened(client, log.campaign_id) as stream:
-                await log.write("before")
-                assert await stream.bodies(1) == ["before"]
-                server.stop()
-                try:
-                    for _ in range(10):
-                        await heartbeat(stream)
-                    refused = await client.get(f"/campaigns/{log.campaign_id}/logs/stream")
-                    assert refused.status_code == 503
-                finally:
-                    server.start()
-                await log.write("after")
-                async with asyncio.timeout(60):
-                    assert await stream.bodies(1) == ["after"]
+    async with served_api(mortal_database, provisioned_nats.url, **SETTINGS) as process, calling(process) as client:
+        log = Log(mortal_database, 1, await make_campaign(client))
+        async with opened(client, log.campaign_id) as stream:
+            await log.write("before")
+            assert await stream.bodies(1) == ["before"]
+            mortal_database.server.stop()
+            try:
+                for _ in range(10):
+                    await heartbeat(stream)
+                refused = await client.get(f"/campaigns/{log.campaign_id}/logs/stream")
+                assert refused.status_code == 503
+            finally:
+                mortal_database.server.start()
+            await log.write("after")
+            async with asyncio.timeout(60):
+                assert await stream.bodies(1) == ["after"]

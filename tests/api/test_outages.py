@@ -11,7 +11,6 @@ from uuid import uuid4
 import nats
 import pytest
 
-from relaygram_common.database import migrate
 from relaygram_common.topology import provision
 from relaygram_local_stack.servers import NatsServer, Postgres
 from tests.api.calls import CLOSED
@@ -19,25 +18,15 @@ from tests.api.support import Api, running_api
 from tests.support.servers import Database
 from tests.support.waiting import eventually, run_in_thread
 
-NAME = "outage"
 _TELL_OF_BODIES = {"create_token", "connect_telegram_account", "suppress_people", "erase_person"}
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Postgres:
-    """A PostgreSQL that these tests may stop."""
-    return Postgres(tmp_path_factory.mktemp("outage-postgres"), volatile=True)
-
-
-@pytest.fixture(scope="module")
-async def fragile(postgres: Postgres, nats_server: NatsServer) -> AsyncIterator[Api]:
-    with postgres:
-        postgres.ensure_database(NAME)
-        migrate.upgrade(postgres.dsn(NAME))
-        async with running_api(
-            Database(postgres, NAME), nats_server.url, rate_limit_per_minute=100_000, database_answer_seconds=1.8
-        ) as running:
-            yield running
+async def fragile(mortal_database: Database, nats_server: NatsServer) -> AsyncIterator[Api]:
+    async with running_api(
+        mortal_database, nats_server.url, rate_limit_per_minute=100_000, database_answer_seconds=1.8
+    ) as running:
+        yield running
 
 
 async def demand_unavailable(api: Api) -> None:
@@ -74,24 +63,26 @@ async def demand_recovery(api: Api) -> None:
     await eventually(works, 15)
 
 
-async def test_with_postgresql_down_every_call_is_503_until_it_is_back(fragile: Api, postgres: Postgres) -> None:
+async def test_with_postgresql_down_every_call_is_503_until_it_is_back(fragile: Api, mortal_postgres: Postgres) -> None:
     assert (await fragile.client.get("/api/v1/campaigns")).status_code == 200
-    postgres.stop()
+    mortal_postgres.stop()
     try:
         await demand_unavailable(fragile)
         await demand_every_route_unavailable(fragile)
         assert (await fragile.client.get("/api/v1/me", headers={"Authorization": "Bearer x"})).status_code == 401
     finally:
-        postgres.start()
+        mortal_postgres.start()
     await demand_recovery(fragile)
     # What was refused under a key was not done, and is done now.
     keyed = {"Idempotency-Key": "during-the-outage"}
     await fragile.call("POST", "/tokens", status=201, json={"name": "x"}, headers=keyed)
 
 
-async def test_with_postgresql_hanging_every_call_is_503_until_it_goes_on(fragile: Api, postgres: Postgres) -> None:
+async def test_with_postgresql_hanging_every_call_is_503_until_it_goes_on(
+    fragile: Api, mortal_postgres: Postgres
+) -> None:
     await demand_recovery(fragile)
-    stopped = [pid for pid in _family(postgres.pid or 0) if _signal(pid, signal.SIGSTOP)]
+    stopped = [pid for pid in _family(mortal_postgres.pid or 0) if _signal(pid, signal.SIGSTOP)]
     try:
         await asyncio.gather(*(demand_unavailable(fragile) for _ in range(20)))
         await demand_every_route_unavailable(fragile)
@@ -102,7 +93,9 @@ async def test_with_postgresql_hanging_every_call_is_503_until_it_goes_on(fragil
 
 
 @pytest.mark.faults
-async def test_postgresql_killed_in_the_middle_of_everything_is_never_a_500(fragile: Api, postgres: Postgres) -> None:
+async def test_postgresql_killed_in_the_middle_of_everything_is_never_a_500(
+    fragile: Api, mortal_postgres: Postgres
+) -> None:
     await demand_recovery(fragile)
     account_id = await fragile.account()
     seen: set[int] = set()
@@ -130,9 +123,9 @@ async def test_postgresql_killed_in_the_middle_of_everything_is_never_a_500(frag
             tasks.create_task(keep_asking(number))
         for _ in range(2):
             await saw(200, 201)
-            postgres.kill()
+            mortal_postgres.kill()
             await saw(503)
-            postgres.start()
+            mortal_postgres.start()
         await saw(200, 201)
         running = False
     # 409: the first request with a key may have been on its way when the server died.

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from relaygram_common.database import migrate
 from relaygram_local_stack.servers import NatsServer, Postgres
 from tests.api.served import Process, served_api
 from tests.api.streams import calling, execute, make_campaign
@@ -29,23 +28,9 @@ values ($2, $1, $1, 5, 0, 'broadcast', -1, '00000000-0000-0000-0000-000000000000
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Postgres:
-    """A PostgreSQL that these tests may stop."""
-    return Postgres(tmp_path_factory.mktemp("sends-postgres"), volatile=True)
-
-
-@pytest.fixture(scope="module")
-async def fragile(postgres: Postgres) -> AsyncIterator[Database]:
-    with postgres:
-        postgres.ensure_database("sends")
-        await asyncio.to_thread(migrate.upgrade, postgres.dsn("sends"))
-        yield Database(postgres, "sends")
-
-
-@pytest.fixture(scope="module")
-async def process(fragile: Database, provisioned_nats: NatsServer) -> AsyncIterator[Process]:
+async def process(mortal_database: Database, provisioned_nats: NatsServer) -> AsyncIterator[Process]:
     settings = {"RELAYGRAM_EXPORT_SEND_SECONDS": "1"}
-    async with served_api(fragile, provisioned_nats.url, **settings) as running:
+    async with served_api(mortal_database, provisioned_nats.url, **settings) as running:
         yield running
 
 
@@ -70,14 +55,14 @@ async def _send(process: Process, client: httpx.AsyncClient, database: Database,
 
 
 @pytest.fixture(scope="module")
-async def large(process: Process, client: httpx.AsyncClient, fragile: Database) -> str:
-    return await _send(process, client, fragile, PEOPLE)
+async def large(process: Process, client: httpx.AsyncClient, mortal_database: Database) -> str:
+    return await _send(process, client, mortal_database, PEOPLE)
 
 
 async def test_a_list_of_many_is_whole_and_does_not_fill_memory(
-    process: Process, client: httpx.AsyncClient, fragile: Database, large: str
+    process: Process, client: httpx.AsyncClient, mortal_database: Database, large: str
 ) -> None:
-    await client.get(await _send(process, client, fragile, 20_000))
+    await client.get(await _send(process, client, mortal_database, 20_000))
     before = _peak_bytes(process.pid)
     answer = await client.get(large)
     assert answer.status_code == 200
@@ -99,7 +84,7 @@ async def test_a_client_that_stands_still_is_cut_off(process: Process, large: st
 
 
 async def test_a_list_that_can_not_be_read_on_breaks_off(
-    client: httpx.AsyncClient, postgres: Postgres, large: str
+    client: httpx.AsyncClient, mortal_postgres: Postgres, large: str
 ) -> None:
     received = b""
 
@@ -108,12 +93,12 @@ async def test_a_list_that_can_not_be_read_on_breaks_off(
         async with client.stream("GET", large) as answer:
             async for piece in answer.aiter_raw(1024):
                 if not received:
-                    await asyncio.to_thread(postgres.kill)
+                    await asyncio.to_thread(mortal_postgres.kill)
                 received += piece
 
     with pytest.raises(httpx.TransportError):
         await read_on()
-    await asyncio.to_thread(postgres.start)
+    mortal_postgres.start()  # not in a thread: it would end with it
     assert not received.endswith(b"]}}")
 
     async def is_back() -> bool:

@@ -1,9 +1,9 @@
-"""The command in this process, against an api process.
+"""The command in this process, against an api on a port.
 
 fixture    gives
 ---------  -------------------------------------------------------------------------------------------
-process    tests.api.served.Process: a running api: .url, .token, .password
-api        tests.api.support.Api over the same database and workspace, to make data with
+api        tests.api.support.Api, as in tests/api, to make data with
+process    tests.api.served.Process: the same api on a port: .url, .token, .password
 relaygram  `await relaygram("campaigns", "list", stdin="")` → Done(status, out, err); logged in nowhere
 logged_in  the same with the address and a token of `process` in the environment
 """
@@ -20,7 +20,7 @@ import pytest
 
 from relaygram_cli.__main__ import main
 from relaygram_local_stack.servers import NatsServer
-from tests.api.served import Process, served_api
+from tests.api.served import Process, served_here
 from tests.api.support import Api, running_api
 from tests.support.servers import Database
 
@@ -35,16 +35,16 @@ Relaygram = Callable[..., Awaitable[Done]]
 
 
 @pytest.fixture(scope="module")
-async def process(database: Database, provisioned_nats: NatsServer) -> AsyncIterator[Process]:
-    """One api process for the module, without rate limit."""
-    async with served_api(database, provisioned_nats.url) as running:
+async def api(database: Database, provisioned_nats: NatsServer) -> AsyncIterator[Api]:
+    """Makes data in the workspace of `process`; its streams last as in a process of its own."""
+    async with running_api(database, provisioned_nats.url, stream_max_seconds=3600) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-async def api(process: Process, database: Database, provisioned_nats: NatsServer) -> AsyncIterator[Api]:
-    """Makes data in the workspace of `process`."""
-    async with running_api(database, provisioned_nats.url) as running:
+async def process(api: Api) -> AsyncIterator[Process]:
+    """The same api on a port."""
+    async with served_here(api) as running:
         yield running
 
 

@@ -4,6 +4,7 @@ import contextlib
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -80,3 +81,5 @@ def _own_terminal() -> None:
     import termios
 
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    # Where the tests run in the background of a shell, it lets them ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,18 @@ from relaygram_cli.doctor.findings import Check, Finding, Installation
 from relaygram_cli.saved_login import Login
 from relaygram_common.security.sealing import new_key
 from relaygram_local_stack.servers import NatsServer
-from tests.api.served import Process
+from tests.api.served import Process, served_api
 from tests.cli.conftest import Relaygram
 from tests.support.servers import Database
 
 NOWHERE = "127.0.0.1:1"
+
+
+@pytest.fixture(scope="module")
+async def process(database: Database, provisioned_nats: NatsServer) -> AsyncIterator[Process]:
+    """An api process: it has a health page."""
+    async with served_api(database, provisioned_nats.url) as running:
+        yield running
 
 
 @pytest.fixture

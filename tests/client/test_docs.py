@@ -14,8 +14,8 @@ import pytest
 from relaygram_client import Relaygram
 from relaygram_local_stack.servers import NatsServer
 from tests.api.log_rows import row, write_log
-from tests.api.served import Process, served_api
-from tests.api.support import Api
+from tests.api.served import Process, served_here
+from tests.api.support import Api, running_api
 from tests.support.servers import Database
 
 ROOT = Path(__file__).parents[2]
@@ -25,9 +25,16 @@ _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture(scope="module")
-async def process(database: Database, provisioned_nats: NatsServer) -> AsyncIterator[Process]:
-    """An api with sockets: a live stream never ends without them."""
-    async with served_api(database, provisioned_nats.url) as running:
+async def api(database: Database, provisioned_nats: NatsServer) -> AsyncIterator[Api]:
+    """Its streams last, as in life."""
+    async with running_api(database, provisioned_nats.url, stream_max_seconds=3600) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+async def process(api: Api) -> AsyncIterator[Process]:
+    """The api with sockets: a live stream never ends without them."""
+    async with served_here(api) as running:
         yield running
 
 

@@ -11,17 +11,15 @@ import httpx
 import pytest
 
 from relaygram_client import InvalidError, NoAnswerError, NotFoundError, Relaygram
-from relaygram_local_stack.servers import NatsServer
 from tests.api.log_rows import row, write_log
-from tests.api.served import served_api
+from tests.api.served import served_here
 from tests.api.support import Api
-from tests.support.servers import Database
 
 
 @pytest.fixture(scope="module")
-async def relaygram(database: Database, provisioned_nats: NatsServer, api: Api) -> AsyncIterator[Relaygram]:
+async def relaygram(api: Api) -> AsyncIterator[Relaygram]:
     """Over sockets, on which an answer comes in pieces."""
-    async with served_api(database, provisioned_nats.url) as process, Relaygram(process.url, process.token) as client:
+    async with served_here(api) as process, Relaygram(process.url, process.token) as client:
         yield client
 
 

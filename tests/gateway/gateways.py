@@ -5,10 +5,11 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
-
+from tests.support.local_http import local_client, says_ok
 from tests.support.waiting import eventually
 
 
@@ -23,6 +24,11 @@ class GatewayProcess:
             **os.environ, **environment, "RELAYGRAM_INSTANCE": name, "RELAYGRAM_HEALTH_PORT": str(port),
         }  # fmt: skip
         self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process is there."""
+        return self.process is not None and self.process.poll() is None
 
     async def start(self, **environment: str) -> None:
         """Start, and wait until it says that it is ready."""
@@ -43,11 +49,7 @@ class GatewayProcess:
         """Whether /readyz says so."""
         assert self.process is not None
         assert self.process.poll() is None, self.log_text()
-        try:
-            async with httpx.AsyncClient() as client:
-                return (await client.get(f"{self.url}/readyz")).status_code == 200
-        except httpx.HTTPError:
-            return False
+        return await says_ok(f"{self.url}/readyz")
 
     async def kill(self) -> None:
         """kill -9."""
@@ -73,10 +75,21 @@ class GatewayProcess:
 
     async def metric(self, name: str) -> float:
         """The sum of a metric over its labels."""
-        async with httpx.AsyncClient() as client:
+        async with local_client() as client:
             text = (await client.get(f"{self.url}/metrics")).text
         return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
 
     def log_text(self) -> str:
         """What it wrote."""
         return self._log.read_text()
+
+
+@asynccontextmanager
+async def ending_well(gateway: GatewayProcess) -> AsyncIterator[GatewayProcess]:
+    """One that is started by whoever needs it; what runs at the end must stop as told, and none may have failed."""
+    yield gateway
+    if gateway.is_running:
+        status = await gateway.stop()
+        assert status == 0, gateway.log_text()
+    if gateway.process is not None:
+        assert "Traceback" not in gateway.log_text(), gateway.log_text()

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,11 +19,7 @@ async def _no_faults_left(world: World) -> Any:
     await world.sandbox.request("DELETE", "/faults")
 
 
-async def test_the_hour_is_kept_over_a_restart_and_its_end_is_told(
-    world: World, own_gateway: Callable[..., GatewayProcess]
-) -> None:
-    gateway = own_gateway()
-    await gateway.start()
+async def test_the_hour_is_kept_over_a_restart_and_its_end_is_told(world: World, gateway: GatewayProcess) -> None:
     account = await world.account(limits={"messages_per_hour": 6})
     await used(world, account, 2, ago=timedelta(minutes=50))
     campaign, jobs = await world.broadcast(account, await world.people(10))
@@ -44,9 +39,8 @@ async def test_the_hour_is_kept_over_a_restart_and_its_end_is_told(
 
 
 async def test_many_campaigns_share_the_hour_and_stopping_one_waits_for_nothing(
-    world: World, own_gateway: Callable[..., GatewayProcess]
+    world: World, gateway: GatewayProcess
 ) -> None:
-    await own_gateway().start()
     account = await world.account(limits={"messages_per_hour": 7})
     sent = [await world.broadcast(account, await world.people(4)) for _ in range(5)]
     await waits_for(world, account, "hourly_limit")
@@ -68,8 +62,7 @@ async def test_many_campaigns_share_the_hour_and_stopping_one_waits_for_nothing(
     assert len(await world.accepted(account)) == 7
 
 
-async def test_the_day_has_a_limit(world: World, own_gateway: Callable[..., GatewayProcess]) -> None:
-    await own_gateway().start()
+async def test_the_day_has_a_limit(world: World, gateway: GatewayProcess) -> None:
     account = await world.account(limits={"messages_per_day": 100, "messages_per_hour": 50})
     await used(world, account, 60, ago=timedelta(hours=20))
     await used(world, account, 37, ago=timedelta(hours=5))
@@ -80,8 +73,7 @@ async def test_the_day_has_a_limit(world: World, own_gateway: Callable[..., Gate
     assert until == oldest + timedelta(hours=24, minutes=1)
 
 
-async def test_a_new_account_warms_up(world: World, own_gateway: Callable[..., GatewayProcess]) -> None:
-    await own_gateway().start()
+async def test_a_new_account_warms_up(world: World, gateway: GatewayProcess) -> None:
     account = await world.account(limits={"warm_up": True})
     _, jobs = await world.broadcast(account, await world.people(25))
     until = await waits_for(world, account, "warm_up")
@@ -95,9 +87,8 @@ async def test_a_new_account_warms_up(world: World, own_gateway: Callable[..., G
     await waits_for(world, account, None)
 
 
-async def test_each_account_has_limits_of_its_own(world: World, own_gateway: Callable[..., GatewayProcess]) -> None:
+async def test_each_account_has_limits_of_its_own(world: World, gateway: GatewayProcess) -> None:
     """Of three accounts none waits for another's limit: together they need as long as one alone."""
-    await own_gateway().start()
     accounts = [await world.account(limits={"messages_per_second": 10}) for _ in range(3)]
     known = await world.people(40)
     sent = [(await world.broadcast(account, known))[1] for account in accounts]
@@ -109,10 +100,8 @@ async def test_each_account_has_limits_of_its_own(world: World, own_gateway: Cal
 
 
 @pytest.mark.faults
-async def test_the_second_is_kept_over_a_kill(world: World, own_gateway: Callable[..., GatewayProcess]) -> None:
+async def test_the_second_is_kept_over_a_kill(world: World, gateway: GatewayProcess) -> None:
     """A new owner does not know what the one before sent in the last second: it begins with a full window."""
-    gateway = own_gateway()
-    await gateway.start()
     account = await world.account(limits={"messages_per_second": 20})
     _, jobs = await world.broadcast(account, await world.people(100))
     for share in (20, 50):
@@ -124,11 +113,8 @@ async def test_the_second_is_kept_over_a_kill(world: World, own_gateway: Callabl
     assert (seen["accepted"], seen["max_in_one_second"] <= 20) == (100, True)
 
 
-async def test_the_second_is_kept_whatever_the_network_does(
-    world: World, own_gateway: Callable[..., GatewayProcess]
-) -> None:
+async def test_the_second_is_kept_whatever_the_network_does(world: World, gateway: GatewayProcess) -> None:
     """Slow answers, lost answers, lost requests: counted where the messages arrive."""
-    await own_gateway().start()
     account = await world.account(limits={"messages_per_second": 12})
     await fault(world, account, "slow", probability=0.3, action={"delay_seconds": 0.7})
     await fault(world, account, "lost answers", probability=0.04, action={"drop": "after"})
@@ -140,10 +126,7 @@ async def test_the_second_is_kept_whatever_the_network_does(
     assert (seen["accepted"], seen["max_in_one_second"] <= 12) == (60, True)
 
 
-async def test_who_wrote_is_answered_before_a_broadcast_goes_on(
-    world: World, own_gateway: Callable[..., GatewayProcess]
-) -> None:
-    await own_gateway().start()
+async def test_who_wrote_is_answered_before_a_broadcast_goes_on(world: World, gateway: GatewayProcess) -> None:
     account = await world.account(limits={"messages_per_second": 4})
     _, jobs = await world.broadcast(account, await world.people(80))
     await eventually(lambda: len(world.final(jobs)) > 4)
@@ -155,11 +138,7 @@ async def test_who_wrote_is_answered_before_a_broadcast_goes_on(
     await world.settled(jobs)
 
 
-async def test_people_are_looked_for_no_faster_after_a_restart(
-    world: World, own_gateway: Callable[..., GatewayProcess]
-) -> None:
-    gateway = own_gateway()
-    await gateway.start()
+async def test_people_are_looked_for_no_faster_after_a_restart(world: World, gateway: GatewayProcess) -> None:
     account = await world.account(limits={"resolves_per_minute": 5})
     _, jobs = await world.broadcast(account, await world.people(12))
     await eventually(lambda: len(world.final(jobs)) == 5)
@@ -170,8 +149,7 @@ async def test_people_are_looked_for_no_faster_after_a_restart(
     assert len(await world.wire(account, "contacts.resolveUsername")) == 5
 
 
-async def test_a_lost_connection_is_told(world: World, own_gateway: Callable[..., GatewayProcess]) -> None:
-    await own_gateway().start()
+async def test_a_lost_connection_is_told(world: World, gateway: GatewayProcess) -> None:
     account = await world.account()
     await world.broadcast(account, await world.people(1))
     closed = {"name": "closed", "account_id": account.person["id"], "method": "help.getConfig"}

@@ -271,15 +271,11 @@ async def test_a_flood_wait_of_uploads_holds_back_files_only(world: World, gatew
     assert await _uploads(world, account) == 1
 
 
-# From here on the module's gateway is stopped.
-
-
 @pytest.mark.faults
 async def test_a_kill_amid_photos_loses_and_doubles_none(
-    world: World, own_gateway: Callable[..., GatewayProcess], gateway: GatewayProcess
+    world: World, own_gateway: Callable[..., GatewayProcess]
 ) -> None:
     """The next one uploads nothing again, unless what the first one left has gone stale."""
-    await gateway.stop()
     first = own_gateway()
     await first.start()
     account = await world.account(limits={"messages_per_second": 20})
@@ -303,10 +299,9 @@ async def test_a_kill_amid_photos_loses_and_doubles_none(
 
 
 async def test_a_forgotten_random_id_doubles_no_photo_and_confuses_no_two(
-    world: World, own_gateway: Callable[..., GatewayProcess], gateway: GatewayProcess
+    world: World, own_gateway: Callable[..., GatewayProcess]
 ) -> None:
     """Same person, same caption, other pictures, and a Telegram that remembers nothing: the chat tells by the file."""
-    await gateway.stop()  # it trusts random ids for longer
     account = await world.account()
     pictures = [png(shade=shade) for shade in (10, 200)]
     person = await world.people(1)

@@ -14,50 +14,41 @@ from tests.support.waiting import eventually
 
 @pytest.mark.parametrize("kind", ["user", "bot"])
 async def test_what_was_written_while_nobody_ran_the_account_is_told(
-    world: World, own_gateway: Callable[..., GatewayProcess], kind: str
+    world: World, gateway: GatewayProcess, kind: str
 ) -> None:
-    first, account = own_gateway(), await world.account(kind=kind)
-    await first.start()
+    account = await world.account(kind=kind)
     await at_work(world, account)
     people = await world.people(3)
     await write(world, people[0], account, "before")
     await all_told(world, account, {"before"})
-    await first.stop()
+    await gateway.stop()
     texts = {f"missed {number}" for number in range(30)}
     for number, text in enumerate(sorted(texts)):
         await write(world, people[number % 3], account, text)
-    second = own_gateway()
-    await second.start()
+    await gateway.start()
     await all_told(world, account, {"before", *texts})
-    await second.stop()
 
 
-async def test_a_difference_that_is_refused_is_asked_for_again(
-    world: World, own_gateway: Callable[..., GatewayProcess]
-) -> None:
-    account, first = await world.account(), own_gateway()
-    await first.start()
+async def test_a_difference_that_is_refused_is_asked_for_again(world: World, gateway: GatewayProcess) -> None:
+    account = await world.account()
     await at_work(world, account)
-    await first.stop()
+    await gateway.stop()
     (person,) = await world.people(1)
     await write(world, person, account, "are you there?")
     refused = {"name": "no", "account_id": account.person["id"], "method": "updates.getDifference"}
     await world.sandbox.post("/faults", {**refused, "action": {"error": "RPC_CALL_FAIL"}, "times": 3})
-    second = own_gateway()
-    await second.start()
+    await gateway.start()
     await all_told(world, account, {"are you there?"}, 40)
     await world.sandbox.request("DELETE", "/faults")
-    await second.stop()
 
 
 async def test_who_said_stop_while_nobody_ran_the_account_is_not_written_to(
-    world: World, own_gateway: Callable[..., GatewayProcess]
+    world: World, gateway: GatewayProcess
 ) -> None:
     """The jobs are there before Telegram says what was missed."""
-    account, first = await world.account(), own_gateway()
-    await first.start()
+    account = await world.account()
     await at_work(world, account)
-    await first.stop()
+    await gateway.stop()
     people = await world.people(3)
     await write(world, people[0], account, "STOP")
     slow = {"name": "slow", "account_id": account.person["id"], "method": "updates.getDifference", "times": 1}
@@ -65,36 +56,31 @@ async def test_who_said_stop_while_nobody_ran_the_account_is_not_written_to(
     campaign = await world.campaign(account)
     jobs = world.jobs(account, campaign, await world.contacts(campaign, people))
     await world.publish(jobs)
-    second = own_gateway()
-    await second.start()
+    await gateway.start()
     await eventually(lambda: len(world.final(jobs)) == 2, what="the others got theirs")
     assert jobs[0].job_id not in world.final(jobs)
     assert people[0]["id"] not in {one["to_id"] for one in await world.accepted(account)}
-    await second.stop()
 
 
 async def test_a_gap_that_is_too_long_for_telegram_is_filled_from_the_chats(
-    world: World, own_gateway: Callable[..., GatewayProcess]
+    world: World, gateway: GatewayProcess
 ) -> None:
-    account, first = await world.account(), own_gateway()
-    await first.start()
+    account = await world.account()
     await at_work(world, account)
     people = await world.people(3)
     await write(world, people[0], account, "before")
     await all_told(world, account, {"before"})
-    await first.stop()
+    await gateway.stop()
     texts = {f"in the gap {number}" for number in range(130)}
     for number, text in enumerate(sorted(texts)):
         await write(world, people[number % 2], account, text)
     await world.sandbox.put("/settings", difference_limit=50)
-    second = own_gateway()
-    await second.start()
+    await gateway.start()
     await all_told(world, account, {"before", *texts})
     assert await world.wire(account, "messages.getDialogs")  # by whichever gateway took the account
     await world.sandbox.put("/settings", difference_limit=None)
     await write(world, people[2], account, "after")
     await all_told(world, account, {"before", "after", *texts})
-    await second.stop()
 
 
 @pytest.mark.faults
@@ -180,31 +166,29 @@ async def test_a_gateway_that_hung_tells_nothing_after_another_took_over(
 
 @pytest.mark.parametrize("state_is_kept", [True, False])
 async def test_what_was_read_while_nobody_ran_the_account_is_told(
-    world: World, own_gateway: Callable[..., GatewayProcess], state_is_kept: bool
+    world: World, gateway: GatewayProcess, state_is_kept: bool
 ) -> None:
     """From Telegram's difference; and where that no longer tells it, from the chats."""
-    first, account = own_gateway(), await world.account()
-    await first.start()
+    account = await world.account()
     people = await world.people(120)
     _, jobs = await world.broadcast(account, people)
     events = await world.settled(jobs)
-    await first.stop()
+    await gateway.stop()
     if not state_is_kept:
         await world.sql.execute("delete from telegram.update_states where account_id = $1", account.id)
     await read(world, account, *people)
-    second = own_gateway(catch_up_seconds=1)
-    await second.start()
+    await gateway.start(RELAYGRAM_CATCH_UP_SECONDS="1")
     found = await all_read(world, account, 120)
     expected = {(event.recipient_id, event.telegram_message_id) for event in events.values()}
     assert {(one.chat_id, one.message_id) for one in found} == expected
-    await second.stop()
 
 
 async def test_what_nobody_decided_since_its_stream_was_lost_is_told_again(
-    world: World, own_gateway: Callable[..., GatewayProcess]
+    world: World, gateway: GatewayProcess
 ) -> None:
-    gateway, account = own_gateway(undecided_seconds=2), await world.account()
-    await gateway.start()
+    await gateway.stop()
+    await gateway.start(RELAYGRAM_UNDECIDED_SECONDS="2")
+    account = await world.account()
     await at_work(world, account)
     (person,) = await world.people(1)
     await write(world, person, account, "first", "second")
@@ -216,20 +200,16 @@ async def test_what_nobody_decided_since_its_stream_was_lost_is_told_again(
     await js.add_stream(info.config)
     events = await all_told(world, account, {"first", "second"})
     assert {one.event_id for one in events} == before
-    await gateway.stop()
 
 
-async def test_a_state_that_is_not_this_accounts_is_not_gone_on_from(
-    world: World, own_gateway: Callable[..., GatewayProcess]
-) -> None:
+async def test_a_state_that_is_not_this_accounts_is_not_gone_on_from(world: World, gateway: GatewayProcess) -> None:
     """Another person was logged in: with a state ahead of Telegram's nothing would ever be told."""
-    account, gateway = await world.account(), own_gateway()
+    account = await world.account()
     await world.sql.execute(
         "insert into telegram.update_states (account_id, workspace_id, pts, qts, date, seq)"
         " values ($1, $2, 1000000, 0, now(), 1)",
         account.id, world.workspace,
     )  # fmt: skip
-    await gateway.start()
 
     async def begun_anew() -> bool:
         return 0 < await kept_pts(world, account) < 1000000
@@ -238,4 +218,3 @@ async def test_a_state_that_is_not_this_accounts_is_not_gone_on_from(
     (person,) = await world.people(1)
     await write(world, person, account, "hello")
     await all_told(world, account, {"hello"})
-    await gateway.stop()

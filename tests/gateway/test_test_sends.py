@@ -154,15 +154,11 @@ async def test_the_accounts_limits_hold_and_a_test_waits_for_no_broadcast(
     )
 
 
-# From here on the module's gateway is stopped.
-
-
 @pytest.mark.faults
 async def test_the_gateway_is_killed_in_the_middle_of_a_test(
-    world: World, gateway: GatewayProcess, own_gateway: Callable[..., GatewayProcess]
+    world: World, own_gateway: Callable[..., GatewayProcess]
 ) -> None:
     """Telegram has the message, and its answer finds nobody: the next gateway sends nothing again and tells the end."""
-    await gateway.stop()
     first, account = own_gateway(), await world.account()
     await first.start()
     campaign = await world.campaign(account, "Once {{first_name}}", status="draft")
@@ -189,10 +185,9 @@ async def test_the_gateway_is_killed_in_the_middle_of_a_test(
 
 @pytest.mark.faults
 async def test_killed_between_telling_and_acknowledging_it_is_told_again(
-    world: World, gateway: GatewayProcess, own_gateway: Callable[..., GatewayProcess]
+    world: World, own_gateway: Callable[..., GatewayProcess]
 ) -> None:
     """PostgreSQL holds up the write that closes the test: its end was told, its job was not acknowledged."""
-    await gateway.stop()  # or it would run the account
     mine, account = own_gateway(), await world.account()
     campaign = await world.campaign(account, status="draft")
     (person,) = await world.people(1)

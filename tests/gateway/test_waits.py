@@ -1,15 +1,24 @@
 """Waits that Telegram asks for, and people who want to hear nothing: no failures, kept over restarts, and told."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tests.gateway.gateways import GatewayProcess
+from relaygram_local_stack import ports
+from tests.gateway.gateways import GatewayProcess, ending_well
 from tests.gateway.limits import answers, fault, usage, waits_for
 from tests.gateway.world import World
 from tests.support.waiting import eventually
+
+
+@pytest.fixture(scope="module")
+async def kept_gateway(world: World) -> AsyncIterator[GatewayProcess]:
+    """Few attempts, short waits."""
+    settings = {"max_attempts": 3, "peer_flood_first_seconds": 3, "hold_seconds": 0.5}
+    async with ending_well(world.gateway(ports.free_port(), **settings)) as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)
@@ -18,11 +27,8 @@ async def _no_faults_left(world: World) -> Any:
     await world.sandbox.request("DELETE", "/faults")
 
 
-async def test_throttling_is_never_counted_as_a_failure(
-    world: World, own_gateway: Callable[..., GatewayProcess]
-) -> None:
+async def test_throttling_is_never_counted_as_a_failure(world: World, gateway: GatewayProcess) -> None:
     """More waits than attempts are allowed: every message arrives, at its first attempt that counts."""
-    await own_gateway(max_attempts=3).start()
     account = await world.account()
     await fault(world, account, "flood", times=6, action={"error": "FLOOD_WAIT_1"})
     campaign, jobs = await world.broadcast(account, await world.people(1))
@@ -36,11 +42,7 @@ async def test_throttling_is_never_counted_as_a_failure(
     assert await usage(world, account) == 7
 
 
-async def test_a_flood_wait_is_told_and_kept_over_a_restart(
-    world: World, own_gateway: Callable[..., GatewayProcess]
-) -> None:
-    gateway = own_gateway(hold_seconds=1)
-    await gateway.start()
+async def test_a_flood_wait_is_told_and_kept_over_a_restart(world: World, gateway: GatewayProcess) -> None:
     account = await world.account()
     await fault(world, account, "flood", times=5, action={"error": "FLOOD_WAIT_9"})
     _, jobs = await world.broadcast(account, await world.people(5))
@@ -68,12 +70,9 @@ async def test_a_flood_wait_is_told_and_kept_over_a_restart(
 
 
 async def test_peer_flood_doubles_and_one_message_shows_whether_it_is_over(
-    world: World, own_gateway: Callable[..., GatewayProcess]
+    world: World, gateway: GatewayProcess
 ) -> None:
     """Over a kill -9, and while people who wrote get their answers."""
-    settings = {"peer_flood_first_seconds": 3, "hold_seconds": 0.5}
-    gateway = own_gateway(**settings)
-    await gateway.start()
     account = await world.account()
     known = await world.people(12)
     await fault(world, account, "peer flood", after=1, times=2, action={"error": "PEER_FLOOD"})
@@ -118,10 +117,7 @@ async def test_peer_flood_doubles_and_one_message_shows_whether_it_is_over(
     assert await world.reaches(account.id, "active") is None
 
 
-async def test_without_a_limit_on_the_rate_there_is_one_probe_too(
-    world: World, own_gateway: Callable[..., GatewayProcess]
-) -> None:
-    await own_gateway(peer_flood_first_seconds=2, hold_seconds=0.5).start()
+async def test_without_a_limit_on_the_rate_there_is_one_probe_too(world: World, gateway: GatewayProcess) -> None:
     account = await world.account()
     await fault(world, account, "peer flood", after=1, action={"error": "PEER_FLOOD"})
     _, jobs = await world.broadcast(account, await world.people(30))
@@ -131,7 +127,7 @@ async def test_without_a_limit_on_the_rate_there_is_one_probe_too(
     async def probed_twice() -> bool:
         return len(await world.wire(account)) == refused + 2
 
-    await eventually(probed_twice, 15)  # after 2 s and after 4 s more
+    await eventually(probed_twice, 15)  # after 3 s and after 6 s more
     await world.sandbox.request("DELETE", "/faults")
     events = await world.settled(jobs, 30)
     assert {event.state for event in events.values()} == {"sent"}
@@ -139,10 +135,7 @@ async def test_without_a_limit_on_the_rate_there_is_one_probe_too(
     assert len(texts) == len(set(texts)) == 30
 
 
-async def test_an_account_that_may_not_even_answer_is_silent(
-    world: World, own_gateway: Callable[..., GatewayProcess]
-) -> None:
-    await own_gateway(peer_flood_first_seconds=4, hold_seconds=0.5).start()
+async def test_an_account_that_may_not_even_answer_is_silent(world: World, gateway: GatewayProcess) -> None:
     account = await world.account(limits={"messages_per_second": 2})
     await fault(world, account, "peer flood", times=1, action={"error": "PEER_FLOOD"})
     replies = await answers(world, account, await world.people(4))
@@ -155,10 +148,7 @@ async def test_an_account_that_may_not_even_answer_is_silent(
     assert sum(at > tries[0] + timedelta(seconds=1) for at in tries) == sum(at > almost for at in tries)
 
 
-async def test_a_chat_that_wants_a_pause_holds_up_no_other(
-    world: World, own_gateway: Callable[..., GatewayProcess]
-) -> None:
-    await own_gateway().start()
+async def test_a_chat_that_wants_a_pause_holds_up_no_other(world: World, gateway: GatewayProcess) -> None:
     account = await world.account()
     slow, *others = await world.people(5)
     await fault(world, account, "slow mode", peer_id=slow["id"], times=1, action={"error": "SLOWMODE_WAIT_3"})
@@ -170,8 +160,7 @@ async def test_a_chat_that_wants_a_pause_holds_up_no_other(
     assert sent[slow["id"]] - max(sent[other["id"]] for other in others) > timedelta(seconds=2)
 
 
-async def test_a_restricted_account_rests(world: World, own_gateway: Callable[..., GatewayProcess]) -> None:
-    await own_gateway().start()
+async def test_a_restricted_account_rests(world: World, gateway: GatewayProcess) -> None:
     account = await world.account()
     await fault(world, account, "restricted", action={"error": "USER_RESTRICTED"})
     campaign, jobs = await world.broadcast(account, await world.people(5))
@@ -184,9 +173,8 @@ async def test_a_restricted_account_rests(world: World, own_gateway: Callable[..
 
 
 async def test_people_who_can_not_be_found_for_long_are_told_and_hold_up_nobody_known(
-    world: World, own_gateway: Callable[..., GatewayProcess]
+    world: World, gateway: GatewayProcess
 ) -> None:
-    await own_gateway(hold_seconds=0.5).start()
     account = await world.account()
     known = await world.people(3)
     _, first = await world.broadcast(account, known)
@@ -203,9 +191,8 @@ async def test_people_who_can_not_be_found_for_long_are_told_and_hold_up_nobody_
 
 
 async def test_who_blocked_one_account_hears_from_no_other_until_they_write(
-    world: World, own_gateway: Callable[..., GatewayProcess]
+    world: World, gateway: GatewayProcess
 ) -> None:
-    await own_gateway().start()
     one, two = await world.account(), await world.account()
     (person,) = people = await world.people(1, state="blocked")
     await world.sql.execute(  # known by phone, too

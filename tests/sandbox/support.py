@@ -16,6 +16,8 @@ from telethon import TelegramClient
 from telethon.crypto import rsa
 from telethon.sessions import StringSession
 
+from tests.support.local_http import local_client
+
 _STARTED = re.compile(r"MTProto on ([\d.]+):(\d+), control on (http://\S+)")
 _START_SECONDS = 60
 _STOP_SECONDS = 60
@@ -78,7 +80,7 @@ class SandboxProcess:
 
     async def attach(self) -> None:
         """Open the control client, and make Telethon trust this sandbox."""
-        self.control = httpx.AsyncClient(base_url=self.control_url, timeout=10)
+        self.control = local_client(base_url=self.control_url, timeout=10)
         TelegramClient._config = None  # cached on the class: it would name another sandbox's port
         rsa.add_key((await self.get("/info"))["public_key_pem"], old=False)
 

@@ -8,6 +8,8 @@ postgres_server    session  Postgres: .dsn(database, user), .ensure_database(), 
 database           module   Database: a fresh migrated one: .dsn (superuser), .api, .dispatcher, .gateway,
                             .log_writer (DSNs with that service's role), .name
 fresh_database     test     a function: each call gives one more such Database (50 ms), gone after the test
+mortal_postgres    session  one more Postgres: a test may .stop(), .kill() and .start() it
+mortal_database    module   a fresh migrated Database there
 provisioned_nats   module   a NatsServer of the module's own, with all streams and buckets of the topology;
                             a test may .kill() and .start() it (same address, same data)
 
@@ -125,6 +127,27 @@ def fresh_database(postgres_server: Postgres, migrated_template: str) -> Iterato
     yield make
     for one in made:
         postgres_server.drop_database(one.name)
+
+
+@pytest.fixture(scope="session")
+def mortal_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """One more PostgreSQL, which tests may stop and kill; whoever does so starts it again."""
+    from relaygram_common.database import migrate
+
+    with Postgres(tmp_path_factory.mktemp("mortal-postgres"), volatile=True) as server:
+        server.ensure_database(_TEMPLATE)
+        migrate.upgrade(server.dsn(_TEMPLATE))
+        yield server
+
+
+@pytest.fixture(scope="module")
+def mortal_database(mortal_postgres: Postgres) -> Iterator[Database]:
+    """A fresh migrated database there, for the module."""
+    if mortal_postgres.pid is None:
+        mortal_postgres.start()
+    made = _copy_template(mortal_postgres, _TEMPLATE)
+    yield made
+    mortal_postgres.drop_database(made.name)
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 
 from relaygram_local_stack.demo.api import DemoApi
+from tests.support.local_http import local_client
 from tests.support.waiting import eventually
 
 START_SECONDS = 60.0
@@ -94,8 +95,8 @@ async def connected(started: StackProcess) -> AsyncIterator[RunningStack]:
     info = json.loads(started.ready_file.read_text())
     headers = {"Authorization": f"Bearer {info['token']}"}
     async with (
-        httpx.AsyncClient(base_url=info["api_url"], headers=headers, timeout=30) as client,
-        httpx.AsyncClient(base_url=info["sandbox_url"], timeout=30) as sandbox,
+        local_client(base_url=info["api_url"], headers=headers, timeout=30) as client,
+        local_client(base_url=info["sandbox_url"], timeout=30) as sandbox,
     ):
         yield RunningStack(started.process, started.folder, started.ready_file, started.log_file, client, sandbox)
 

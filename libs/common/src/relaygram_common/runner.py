@@ -64,6 +64,8 @@ _START_ERRORS = (OSError, TimeoutError, ValueError, asyncpg.PostgresError, async
 def run_service(name: str, settings: Settings, build: Build[Settings]) -> int:
     """Run until SIGTERM or SIGINT; the exit status. 0 stopped as told, 1 something failed."""
     configure_logging(log_format=settings.log_format, level=settings.log_level, service=name)
+    gc.freeze()
+    gc.enable()  # a service's __main__ does without until everything is loaded
     try:
         if sys.platform != "win32":
             import uvloop
