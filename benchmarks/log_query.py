@@ -31,7 +31,7 @@ _sql = Statements("benchmarks")
 
 _WHY = {
     "thousands of changes": "of changes, a total between 128 and some 10,000 is counted",
-    "since,": "its moment is looked for by halving: one probe for each doubling of the log",
+    "Log, since,": "its moment is looked for by halving: one probe for each doubling of the log",
 }
 
 Ask = Callable[[], Awaitable[Any]]

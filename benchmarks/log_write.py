@@ -24,7 +24,9 @@ _DATABASE = "writing"
 _PEER, _PEER_TABLE, _COPY_TABLE = "faststream-writer", "bench_messages", "bench_copied"
 _POLL_SECONDS = 0.01
 _MOST_SECONDS = 300.0
-_EMPTY = "truncate delivery.messages, delivery.campaign_counters, delivery.code_counters, delivery.minute_counters"
+_EMPTY = """
+truncate delivery.messages, delivery.campaign_counters, delivery.code_counters, delivery.minute_counters,
+    delivery.log_marks"""
 _COLUMNS = """
 select attname from pg_attribute
  where attrelid = 'delivery.messages'::regclass and attnum > 0 and not attisdropped and attgenerated = ''"""
