@@ -45,7 +45,7 @@ up: install ## Run the whole stack on this machine until Ctrl-C (data in .relayg
 	@$(BIN)/relaygram up --data $(DATA)
 
 test: install ## Run the tests, those that kill parts on purpose aside
-	@$(BIN)/pytest -m "not faults" -n 4 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest -m "not faults" -n 5 --dist loadfile --no-loadscope-reorder
 
 test-faults: install ## Run the tests that kill parts on purpose
 	@$(BIN)/pytest -m faults -n 2 --dist loadfile --no-loadscope-reorder

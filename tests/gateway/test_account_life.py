@@ -54,7 +54,7 @@ async def _ended(world: World, account: Account, error: str, people: int = 14) -
 
 
 async def _each_once(world: World, account: Account, jobs: list[SendJob]) -> None:
-    events = await world.settled(jobs, 30)
+    events = await world.settled(jobs, 60)
     assert {event.state for event in events.values()} == {"sent"}
     texts = [one["text"] for one in await world.accepted(account)]
     assert len(texts) == len(set(texts)) == len(jobs)
