@@ -54,6 +54,12 @@ def _late(people: range) -> tuple[Any, ...]:
 
 # As whom, what, with which arguments of some people, and how many rows that may look at.
 _ASKED: dict[str, tuple[str, str, Callable[[range], tuple[Any, ...]], int]] = {
+    "a batch of events": (
+        "log_writer",
+        "select * from delivery.find_messages($1::bigint[], $2::uuid[])",
+        lambda people: ([1] * len(people), [UUID(f"{number:032}") for number in people]),
+        20,
+    ),
     "receipts": ("log_writer", _RECEIPTS, _receipts, 400),
     "messages that came after their receipts": ("log_writer", _RECEIPTS, _late, 400),
     "erased people": (
