@@ -32,8 +32,9 @@ select attname from pg_attribute
  where attrelid = 'delivery.messages'::regclass and attnum > 0 and not attisdropped and attgenerated = ''"""
 # Processor time an event, from /proc, when this was written.
 _WHY_PEER = (
-    "an event takes 20 µs of the log-writer, 18 of PostgreSQL (11 are COPY's) and 7 of nats-server, all at once;"
-    " 57, 33 and 11 with FastStream, one after the other: 4 needs two processors that nobody else uses"
+    "an event takes 17 µs of the log-writer, 16 of PostgreSQL (9 are COPY's) and 6 of nats-server, at once: 20 on two"
+    " processors at best; the log's lock, held until the disk has it, makes it 24. With FastStream 50, 29 and 10, one"
+    " after the other"
 )
 _WHY_COPY = "COPY has neither events to decode nor messages to acknowledge"
 _OWN_IDS = """

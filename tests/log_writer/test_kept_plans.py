@@ -56,7 +56,7 @@ def _late(people: range) -> tuple[Any, ...]:
 _ASKED: dict[str, tuple[str, str, Callable[[range], tuple[Any, ...]], int]] = {
     "a batch of events": (
         "log_writer",
-        "select * from delivery.find_messages($1::bigint[], $2::uuid[])",
+        "select delivery.find_messages($1::bigint[], $2::uuid[])",
         lambda people: ([1] * len(people), [UUID(f"{number:032}") for number in people]),
         20,
     ),

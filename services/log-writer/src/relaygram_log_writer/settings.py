@@ -9,7 +9,7 @@ class LogWriterSettings(ServiceSettings):
     """The shared settings, the size of a batch, and how long the log is kept."""
 
     # Events written by one statement; twice as many are asked for ahead, so that the next batch is here in time.
-    log_batch_size: int = Field(default=1000, ge=1, le=5000)
+    log_batch_size: int = Field(default=2000, ge=1, le=5000)
     # The longest pause between two tries while PostgreSQL or NATS is away.
     log_retry_cap_seconds: float = Field(default=2.0, gt=0)
     # Rows older than this leave the log; 0 keeps them for ever.

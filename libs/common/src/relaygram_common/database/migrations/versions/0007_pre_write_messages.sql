@@ -1,15 +1,15 @@
--- Which of these messages are in the log, and where: a batch's numbers in the order of the batch, without a place for those
--- that are not there. Only one of the log's indexes finds a message, and which one is not to be seen while there are few rows:
--- a plan made then and kept took seconds for a batch, a minute later. So it is planned each time, and it is all that is.
-create function delivery.find_messages(p_campaign_id bigint[], p_job_id uuid[]) returns table (n bigint, place tid)
+-- Where in the log these messages are, in the order of the batch; null for those that are not there. Only one of the log's
+-- indexes finds a message, and which one is not to be seen while there are few rows: a plan made then and kept took seconds
+-- for a batch, a minute later. So it is planned each time, and it is all that is.
+create function delivery.find_messages(p_campaign_id bigint[], p_job_id uuid[]) returns tid[]
 language plpgsql stable set plan_cache_mode = force_custom_plan
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
-#variable_conflict use_column
 begin
-    return query
-    select i.n, m.ctid
-      from unnest(p_campaign_id, p_job_id) with ordinality as i (campaign_id, job_id, n)
-      left join delivery.messages m on m.campaign_id = i.campaign_id and m.job_id = i.job_id;
+    return array(
+        select m.ctid
+          from unnest(p_campaign_id, p_job_id) with ordinality as i (campaign_id, job_id, n)
+          left join delivery.messages m on m.campaign_id = i.campaign_id and m.job_id = i.job_id
+         order by i.n);
 end
 $$;
 
@@ -34,9 +34,9 @@ declare
     v_now timestamptz;
     v_erased bigint[];
     v_trimmed bigint[];
-    v_fresh bigint[] not null default '{}';
-    v_known bigint[] not null default '{}';
-    v_places tid[] not null default '{}';
+    v_places tid[];
+    v_fresh int[];
+    v_known int[];
 begin
     -- First the lock, then statements whose snapshot is younger than it: a poller can not see a later row before an
     -- earlier one. One lock for all campaigns keeps `id` and `created_at` in commit order over all of them.
@@ -55,11 +55,9 @@ begin
     -- From here on an event is its number in the batch. Its columns are looked up by it: an array as it was given takes that
     -- in no time, while a row of thirty columns, made of them and handed from step to step, took as long as writing it. Nor
     -- is a message looked for twice: under the lock its row stays where it was found.
-    select coalesce(array_agg(f.n order by f.n) filter (where f.place is null), '{}'),
-           coalesce(array_agg(f.n order by f.n) filter (where f.place is not null), '{}'),
-           coalesce(array_agg(f.place order by f.n) filter (where f.place is not null), '{}')
-      into v_fresh, v_known, v_places
-      from delivery.find_messages(p_campaign_id, p_job_id) f;
+    v_places := delivery.find_messages(p_campaign_id, p_job_id);
+    v_fresh := array(select n from generate_subscripts(v_places, 1) n where v_places[n] is null);
+    v_known := array(select n from generate_subscripts(v_places, 1) n where v_places[n] is not null);
 
     return query
     with fresh as materialized (
@@ -88,9 +86,9 @@ begin
           from fresh f
     ),
     changed as materialized (
-        select k.place, v_last.last_revision + cardinality(v_fresh) + k.nth as revision, g.*
-          from unnest(v_known, v_places) with ordinality as k (n, place, nth)
-          join delivery.messages m on m.ctid = k.place
+        select m.ctid as place, v_last.last_revision + cardinality(v_fresh) + k.nth as revision, g.*
+          from unnest(v_known) with ordinality as k (n, nth)
+          join delivery.messages m on m.ctid = v_places[k.n]
          cross join lateral (
               select case when (p_rank[k.n], p_attempt[k.n]) <> (m.rank, m.attempt) then (p_rank[k.n], p_attempt[k.n]) > (m.rank, m.attempt)
                           else (p_state[k.n] collate "C", coalesce(p_error_code[k.n], '') collate "C")
