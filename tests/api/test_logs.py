@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from relaygram_api.adapters.pg_workspace import sql
+from relaygram_api.adapters.log_pages import PLAIN_PAGES
 from tests.api.log_rows import row, write_log
 from tests.api.support import Api
 
@@ -272,7 +272,7 @@ async def _looking(api: Api) -> AsyncIterator["asyncpg.Connection[asyncpg.Record
 @pytest.mark.parametrize("order", ["asc", "desc"])
 async def test_a_deep_page_reads_no_more_than_it_shows(api: Api, long_log: int, order: str) -> None:
     async with _looking(api) as connection:
-        _, *rows = await connection.fetch(sql[f"log_page_{order}"], long_log, 7000, 26)
+        _, *rows = await connection.fetch(PLAIN_PAGES[order], long_log, 7000, 26)
         looked_at = await _looked_at(connection)
     assert [one["position"] for one in (rows[0], rows[-1])] == ([7001, 7026] if order == "asc" else [1000, 975])
     assert looked_at == (0, 26)

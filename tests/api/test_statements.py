@@ -29,7 +29,7 @@ SIMPLE = {
 }
 # Pieces of statements, prepared below.
 _PIECE = re.compile(
-    r"channel_log(_\w+)?|log_(page_filtered|rows|place(_\w+)?|shown_place|further_rows|source(_\w+)?|where_\w+|total(_\w+)?)"
+    r"channel_log(_\w+)?|log_(page|rows(_\w+)?|place(_\w+)?|shown_place|further_rows|source(_\w+)?|where_\w+|total(_\w+)?)"
 )
 SIMPLE |= {name for name in STATEMENTS.names() if _PIECE.fullmatch(name)}
 _BOOKMARKS = (

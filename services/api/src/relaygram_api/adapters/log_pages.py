@@ -1,4 +1,4 @@
-"""The statement of a page of the log behind filters, put together of named pieces: one for each set of filters."""
+"""The statement of a page of the log, put together of named pieces: one for each set of filters."""
 
 from functools import lru_cache
 from typing import Any, Final
@@ -16,6 +16,12 @@ _TOTALS: Final = {
     ("changed_since",): "log_total_of_changes",
 }
 _CHANGES: Final = ("changed_since",)
+
+# Without filters, by order: $1 the campaign, $2 how many rows to skip, $3 how many to read.
+PLAIN_PAGES: Final = {
+    order: sql["log_page"].format(place="", total=sql["log_total"], shown_place="", rows=sql[f"log_rows_at_{order}"])
+    for order in ("asc", "desc")
+}
 
 
 def filtered_page(campaign_id: int, query: LogQuery, bookmark: Bookmark | None) -> tuple[str, list[Any]]:
@@ -75,7 +81,7 @@ def _page(
         sort=sort,
         limit=most,
     )
-    return sql["log_page_filtered"].format(
+    return sql["log_page"].format(
         place=_place(values, numbers),
         total=_total(narrowed_by, numbers, known),
         shown_place=_piece("log_shown_place", {}) if "place" in narrowed_by else "",

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from relaygram_api.adapters.log_pages import filtered_page
+from relaygram_api.adapters.log_pages import PLAIN_PAGES, filtered_page
 from relaygram_api.adapters.pg_campaigns import like
 from relaygram_api.adapters.pg_workspace import Connection, sql
 from relaygram_api.core.log_query import MOST_COUNTED, AllLogsQuery, Bookmark, Counted, LogQuery, LogQueryError
@@ -43,7 +43,7 @@ async def read(connection: Connection, campaign_id: int, query: LogQuery) -> Log
         raise
     if query.is_unfiltered and bookmark is None:
         skipped = min((query.page - 1) * query.per_page, MOST_SKIPPED)
-        found = await connection.fetch(sql[f"log_page_{query.order}"], campaign_id, skipped, query.per_page + 1)
+        found = await connection.fetch(PLAIN_PAGES[query.order], campaign_id, skipped, query.per_page + 1)
     else:
         statement, arguments = filtered_page(campaign_id, query, bookmark)
         found = await connection.fetch(statement, *arguments)

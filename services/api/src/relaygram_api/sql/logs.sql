@@ -10,44 +10,34 @@ select c.id,
 -- Whatever changes in what is shown of a campaign's log moves one of these: so what was read at the same version is the same.
 select array[first_position, last_position, last_revision] from delivery.campaign_counters where campaign_id = $1
 
--- name: log_page_asc
--- Before the rows comes one that says of the log: the total, first and last position and the last revision, to save a round
--- trip. Beside the rows, in columns, these would take a fifth of the page's time. Where it is missing nothing was ever
--- logged, and log_totals tells whether there is such a campaign.
--- Positions are dense, so that where page N begins and ends can be told. The counters in subqueries, not joined: as a
--- join it is planned as a scan of the whole log.
-with counters as materialized (
-    select first_position, last_position, last_revision, retained_pending + retained_sent + retained_failed as retained
-      from delivery.campaign_counters where campaign_id = $1)
-select (null::delivery.log_rows).*, array[retained, first_position, last_position, last_revision] as log from counters
-union all
-(select *, null::bigint[] from delivery.log_rows
-  where campaign_id = $1
-    and position between (select first_position + $2 from counters) and (select first_position + $2 + $3 - 1 from counters)
-  order by position)
-
--- name: log_page_desc
-with counters as materialized (
-    select first_position, last_position, last_revision, retained_pending + retained_sent + retained_failed as retained
-      from delivery.campaign_counters where campaign_id = $1)
-select (null::delivery.log_rows).*, array[retained, first_position, last_position, last_revision] as log from counters
-union all
-(select *, null::bigint[] from delivery.log_rows
-  where campaign_id = $1
-    and position between (select last_position - $2 - $3 + 1 from counters) and (select last_position - $2 from counters)
-  order by position desc)
-
--- name: log_page_filtered
--- A page behind filters, put together of the pieces below (adapters/log_pages.py). With all filters in one statement, as
+-- name: log_page
+-- A page, put together of the pieces below (adapters/log_pages.py). With all filters in one statement, as
 -- `$2 is null or status = $2`, it would have to be planned anew for each request, which costs more than the page. So does
 -- one whose limit it does not know: it expects a tenth of the log. $1 the campaign; `place` is where the rows after a
 -- moment or an id begin, if such are asked for.
+-- Before the rows comes one that says of the log: the total, first and last position and the last revision, to save a round
+-- trip. Beside the rows, in columns, these would take a fifth of the page's time. Where it is missing nothing was ever
+-- logged, and log_totals tells whether there is such a campaign.
 with counters as materialized (
     select first_position, last_position, last_revision, retained_pending, retained_sent, retained_failed
       from delivery.campaign_counters where campaign_id = $1){place}
 select (null::delivery.log_rows).*, array[({total}), first_position, last_position, last_revision{shown_place}] as log from counters
 union all
 ({rows})
+
+-- name: log_rows_at_asc
+-- Without filters. Positions are dense, so that where page N begins and ends can be told. The counters in subqueries, not
+-- joined: as a join it is planned as a scan of the whole log.
+select *, null::bigint[] from delivery.log_rows
+  where campaign_id = $1
+    and position between (select first_position + $2 from counters) and (select first_position + $2 + $3 - 1 from counters)
+  order by position
+
+-- name: log_rows_at_desc
+select *, null::bigint[] from delivery.log_rows
+  where campaign_id = $1
+    and position between (select last_position - $2 - $3 + 1 from counters) and (select last_position - $2 from counters)
+  order by position desc
 
 -- name: log_rows
 select *, null::bigint[] from {source} rows

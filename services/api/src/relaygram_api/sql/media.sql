@@ -1,9 +1,6 @@
 -- name: existing_media
 select id from control.media where id = any ($1::bigint[])
 
--- name: media_exists
-select id from control.media where id = $1
-
 -- name: get_media
 select id, kind, mime_type, file_name, size_bytes, sha256, created_at from control.media where id = $1
 
