@@ -12,17 +12,17 @@ import asyncio
 import io
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from relaygram_cli.__main__ import main
-from relaygram_local_stack.servers import NatsServer
-from tests.api.served import Process, served_here
-from tests.api.support import Api, running_api
-from tests.support.servers import Database
+from tests.api.served import Process
+from tests.api.served_fixtures import api, process
+
+__all__ = ["api", "process"]
 
 
 class Done(NamedTuple):
@@ -32,20 +32,6 @@ class Done(NamedTuple):
 
 
 Relaygram = Callable[..., Awaitable[Done]]
-
-
-@pytest.fixture(scope="module")
-async def api(database: Database, provisioned_nats: NatsServer) -> AsyncIterator[Api]:
-    """Makes data in the workspace of `process`; its streams last as in a process of its own."""
-    async with running_api(database, provisioned_nats.url, stream_max_seconds=3600) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-async def process(api: Api) -> AsyncIterator[Process]:
-    """The same api on a port."""
-    async with served_here(api) as running:
-        yield running
 
 
 @pytest.fixture

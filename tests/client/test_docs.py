@@ -5,37 +5,23 @@ import os
 import re
 import sys
 import textwrap
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from relaygram_client import Relaygram
-from relaygram_local_stack.servers import NatsServer
 from tests.api.log_rows import row, write_log
-from tests.api.served import Process, served_here
-from tests.api.support import Api, running_api
-from tests.support.servers import Database
+from tests.api.served import Process
+from tests.api.served_fixtures import api, process
+from tests.api.support import Api
+
+__all__ = ["api", "process"]  # fixtures
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "libs" / "client" / "README.md").read_text(encoding="utf-8")
 PAGE = (ROOT / "docs" / "client.md").read_text(encoding="utf-8")
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
-
-@pytest.fixture(scope="module")
-async def api(database: Database, provisioned_nats: NatsServer) -> AsyncIterator[Api]:
-    """Its streams last, as in life."""
-    async with running_api(database, provisioned_nats.url, stream_max_seconds=3600) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-async def process(api: Api) -> AsyncIterator[Process]:
-    """The api with sockets: a live stream never ends without them."""
-    async with served_here(api) as running:
-        yield running
 
 
 async def test_the_readmes_program_runs(process: Process, api: Api, tmp_path: Path) -> None:
